@@ -1,0 +1,246 @@
+"""What the rest of devbox may ask of a container engine, and the frozen values it gets back.
+
+Two things implement `Engine`: `docker.DockerEngine` (the real one) and `fake.FakeEngine` (in memory). One
+contract suite runs against both. Every method raises only errors of `devbox.errors`: EngineUnreachable
+when nothing answers, NotFound, Conflict, PullFailed, PortTaken, or EngineRefused for anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from devbox.model import Backend, PortMapping, VolumeMount
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """The engine that answered.
+
+    `buildkit` is true where `POST /build?version=2` takes a tar body; `reaches_containers` where a
+    container's own address can be dialled from this machine; otherwise its ports must be published,
+    and `publish_host` is the address at which they then answer.
+    """
+
+    name: str
+    version: str
+    api_version: str
+    address: str
+    buildkit: bool
+    reaches_containers: bool
+    publish_host: str = "127.0.0.1"
+    image_store: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """An image as the engine knows it; `id` is its content id, `created` seconds since the epoch."""
+
+    id: str
+    tags: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    created: float = 0.0
+    exposed: tuple[PortMapping, ...] = ()
+    volumes: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    healthcheck: tuple[str, ...] = ()
+    working_directory: str = ""
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """Everything a container is created from.
+
+    `ports` are the container ports to publish on the host (empty behind the gate where the container's
+    own address is reachable). `init` puts a reaping PID 1 in front of the command.
+    """
+
+    name: str
+    image: str
+    labels: Mapping[str, str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    mounts: tuple[VolumeMount, ...] = ()
+    ports: tuple[PortMapping, ...] = ()
+    command: tuple[str, ...] | None = None
+    init: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerFacts:
+    """A container as the engine knows it.
+
+    `status` is the engine's word ("created", "running", "exited", …). `address` is its own address on its
+    first network, '' while it has none. `published` maps "8000/tcp" to where the engine published it.
+    """
+
+    id: str
+    name: str
+    image: str
+    status: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    exit_status: int = 0
+    out_of_memory: bool = False
+    address: str = ""
+    published: Mapping[str, tuple[Backend, ...]] = field(default_factory=dict)
+    mounts: tuple[VolumeMount, ...] = ()
+    command: tuple[str, ...] = ()
+
+    @property
+    def running(self) -> bool:
+        return self.status == "running"
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeFacts:
+    """A named volume."""
+
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PullProgress:
+    """Progress of a pull: bytes over all layers known so far, and the engine's word for what it does."""
+
+    status: str
+    current: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line a container wrote, without its line end, undecodable bytes replaced."""
+
+    stream: Literal["stdout", "stderr"]
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExecResult:
+    """What a command run inside a container gave back; `output` is both streams, decoded."""
+
+    exit_status: int
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineEvent:
+    """Something happened to a container: `action` is the engine's word ("die", "oom", "start", …)."""
+
+    action: str
+    container: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """One build. `buildkit` chooses the builder; `build_id` names it for `cancel_build`."""
+
+    build_id: str
+    tag: str
+    dockerfile: str
+    labels: Mapping[str, str]
+    target: str = ""
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    no_cache: bool = False
+    network: str = ""
+    buildkit: bool = True
+
+
+class Engine(Protocol):
+    """A container engine. Cancelling a call's task ends the call and whatever thread carried it."""
+
+    async def info(self) -> EngineInfo:
+        """Asks the engine who it is, within 5 seconds; raises EngineUnreachable."""
+        ...
+
+    async def close(self) -> None:
+        """Ends every stream and thread of this adapter; what runs on the engine stays."""
+        ...
+
+    async def image(self, reference: str) -> ImageFacts | None:
+        """The image by id or tag, None where the engine has none."""
+        ...
+
+    async def images(self, project: str) -> tuple[ImageFacts, ...]:
+        """All images labelled with `project`, newest first."""
+        ...
+
+    def pull(self, reference: str) -> AsyncIterator[PullProgress]:
+        """Pulls an image; raises PullFailed (no such image, no registry, not allowed)."""
+        ...
+
+    async def remove_image(self, reference: str) -> None:
+        """Removes an image (untagged and tagged); gone already is fine; raises Conflict when in use."""
+        ...
+
+    def build(self, request: BuildRequest, context: Iterator[bytes]) -> AsyncIterator[Mapping[str, object]]:
+        """Sends the context (an uncompressed tar) and gives each JSON message of the answer as it comes.
+
+        Abandoning or cancelling the iterator cancels the build on the engine. An exception raised by
+        `context` itself is raised unchanged.
+        """
+        ...
+
+    async def containers(self, project: str) -> tuple[ContainerFacts, ...]:
+        """All containers labelled with `project`, running or not, newest first."""
+        ...
+
+    async def container(self, container: str) -> ContainerFacts | None:
+        """The container by id or name, None where there is none."""
+        ...
+
+    async def create(self, spec: ContainerSpec) -> str:
+        """Creates a container and returns its id; raises Conflict when the name is taken."""
+        ...
+
+    async def start(self, container: str) -> None:
+        """Starts it; raises PortTaken when a port to publish is held by somebody else."""
+        ...
+
+    async def stop(self, container: str, grace: float) -> None:
+        """Asks it to stop and kills it after `grace` seconds; stopped or gone already is fine."""
+        ...
+
+    async def remove_container(self, container: str) -> None:
+        """Kills and removes it, and no volume; gone already is fine."""
+        ...
+
+    async def wait(self, container: str) -> int:
+        """Returns the exit status once the container has ended; raises NotFound when it is removed."""
+        ...
+
+    def logs(self, container: str, *, follow: bool, tail: int | None = None) -> AsyncIterator[LogLine]:
+        """Lines from the first one on (or the last `tail`); with `follow` until the container ends."""
+        ...
+
+    async def exec(self, container: str, command: tuple[str, ...], bound: float) -> ExecResult:
+        """Runs a command inside the container within `bound` seconds; past it, exit status 124."""
+        ...
+
+    async def volumes(self, project: str) -> tuple[VolumeFacts, ...]:
+        """All volumes labelled with `project`."""
+        ...
+
+    async def ensure_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        """Creates the volume unless one of that name exists; an existing one keeps its labels."""
+        ...
+
+    async def remove_volume(self, name: str) -> None:
+        """Removes the volume; gone already is fine; raises Conflict when in use."""
+        ...
+
+    async def publisher(self, port: int, protocol: str) -> str:
+        """Name of the container that publishes this host port, '' where none does."""
+        ...
+
+    async def cancel_build(self, build_id: str) -> None:
+        """Asks the engine to end a build; ended already is fine."""
+        ...
+
+    def events(self) -> AsyncIterator[EngineEvent]:
+        """Container events of objects with our labels; ends (without an exception) when the engine does."""
+        ...

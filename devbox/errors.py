@@ -1,0 +1,154 @@
+"""Every error devbox raises on purpose, as one tree.
+
+    DevboxError
+    ├── UsageError             exit 2: what was typed or configured cannot be meant
+    │   ├── ConfigError            a settings file, a flag value, an env file
+    │   ├── DockerfileError        the Dockerfile is missing or does not parse (file and line)
+    │   ├── ContextError           the build context holds what cannot be sent
+    │   └── PortTaken              a host port belongs to somebody else
+    ├── EngineError            exit 3: the engine, not the user's code
+    │   ├── EngineUnreachable      nothing answers, or it stopped answering
+    │   ├── EngineRefused          it answered with an error we have no better name for
+    │   ├── NotFound               the image, container, volume or network is not there
+    │   └── Conflict               the name or the object is in use
+    ├── WorkError              exit 1: the user's build or application failed
+    │   ├── PullFailed             a base image cannot be had
+    │   ├── BuildFailed            an instruction failed
+    │   └── StartFailed            the container exited, or never became ready
+    ├── AlreadyRunning         exit 4: another devbox runs this project
+    └── GateError              exit 1: the process that owns the host ports cannot be reached
+
+Each error says what failed (the message), why (`cause`), and what to do next (`hint`).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class DevboxError(Exception):
+    """An error with what failed, why, and the next step; `exit_code` is the process's exit code for it."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, cause: str = "", hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.cause = cause
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.cause}" if self.cause else self.what
+
+
+class UsageError(DevboxError):
+    """What was typed or configured cannot be meant."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A settings file, a flag value or an env file is wrong."""
+
+
+class DockerfileError(UsageError):
+    """The Dockerfile is missing or does not parse; `line` counts from 1, 0 where no line is meant."""
+
+    def __init__(self, what: str, *, path: str = "", line: int = 0, cause: str = "", hint: str = "") -> None:
+        super().__init__(what, cause=cause, hint=hint)
+        self.path = path
+        self.line = line
+
+
+class ContextError(UsageError):
+    """The build context holds something that cannot be sent; `path` is relative to the context."""
+
+    def __init__(self, what: str, *, path: str = "", cause: str = "", hint: str = "") -> None:
+        super().__init__(what, cause=cause, hint=hint)
+        self.path = path
+
+
+class PortTaken(UsageError):
+    """A host port is held by somebody else, who is named in `cause` where that can be found out."""
+
+
+class EngineError(DevboxError):
+    """The engine failed, not the user's code."""
+
+    exit_code = 3
+
+
+class EngineUnreachable(EngineError):
+    """Nothing answers at the engine's address, or it stopped answering."""
+
+
+class EngineRefused(EngineError):
+    """The engine answered with an error; `status` is its HTTP status, 0 where there was none."""
+
+    def __init__(self, what: str, *, status: int = 0, cause: str = "", hint: str = "") -> None:
+        super().__init__(what, cause=cause, hint=hint)
+        self.status = status
+
+
+class NotFound(EngineError):
+    """The image, container, volume or network is not there."""
+
+
+class Conflict(EngineError):
+    """The name is taken, or the object is in use."""
+
+
+class WorkError(DevboxError):
+    """The user's build or application failed; devbox itself goes on."""
+
+    exit_code = 1
+
+
+class PullFailed(WorkError):
+    """A base image can neither be found nor pulled."""
+
+
+class BuildFailed(WorkError):
+    """An instruction of the Dockerfile failed; `step` names it, `log` holds its last lines."""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        step: str = "",
+        exit_status: int | None = None,
+        log: tuple[str, ...] = (),
+        cause: str = "",
+        hint: str = "",
+    ) -> None:
+        super().__init__(what, cause=cause, hint=hint)
+        self.step = step
+        self.exit_status = exit_status
+        self.log = log
+
+
+class StartFailed(WorkError):
+    """A container exited or never became ready; `log` holds its last lines."""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        exit_status: int | None = None,
+        log: tuple[str, ...] = (),
+        cause: str = "",
+        hint: str = "",
+    ) -> None:
+        super().__init__(what, cause=cause, hint=hint)
+        self.exit_status = exit_status
+        self.log = log
+
+
+class AlreadyRunning(DevboxError):
+    """Another devbox runs this project."""
+
+    exit_code = 4
+
+
+class GateError(DevboxError):
+    """The process that owns the host ports cannot be started or reached."""

@@ -1,0 +1,307 @@
+"""The one union of events, and its JSON form: one object a line, `v`, `seq`, `at` and `kind` first.
+
+`at` is wall-clock time in seconds since the epoch, for people; every duration inside an event was measured
+on a monotonic clock, in seconds. `seq` grows by one with each event of a session. `build` and `revision`
+are the same number: build 7, when it succeeds, becomes revision 7.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from devbox.model import StepState
+
+VERSION: Literal[1] = 1
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    v: Literal[1] = VERSION
+    seq: int = 0
+    at: float = 0.0
+
+
+class Failure(BaseModel):
+    """What failed, why, what to do next, and the last lines of the log that shows it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    what: str
+    cause: str = ""
+    hint: str = ""
+    log: tuple[str, ...] = ()
+    exit_status: int | None = None
+
+
+class SessionStarted(_Event):
+    """A daemon took over the project; `urls` answer as soon as a revision serves."""
+
+    kind: Literal["session.started"] = "session.started"
+    project: str
+    root: str
+    urls: tuple[str, ...]
+    engine: str
+    version: str
+
+
+class SessionStopped(_Event):
+    """The daemon ended; `serving` is true where the application was left running on purpose."""
+
+    kind: Literal["session.stopped"] = "session.stopped"
+    reason: str
+    serving: bool = False
+
+
+class EngineLost(_Event):
+    """The engine stopped answering; devbox goes on asking."""
+
+    kind: Literal["engine.lost"] = "engine.lost"
+    failure: Failure
+
+
+class EngineBack(_Event):
+    """The engine answers again, after `seconds`."""
+
+    kind: Literal["engine.back"] = "engine.back"
+    engine: str
+    seconds: float
+
+
+class WatchDegraded(_Event):
+    """File events are late, lost or not to be had; the scan goes on at its own pace."""
+
+    kind: Literal["watch.degraded"] = "watch.degraded"
+    reason: str
+    hint: str = ""
+
+
+class ChangeDetected(_Event):
+    """The build context or the settings differ from what was built last."""
+
+    kind: Literal["change.detected"] = "change.detected"
+    cause: str
+    added: tuple[str, ...] = ()
+    modified: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    seconds: float
+
+
+class ChangeIgnored(_Event):
+    """Something was touched and nothing needs to be built; `reason` says why."""
+
+    kind: Literal["change.ignored"] = "change.ignored"
+    reason: str
+    paths: tuple[str, ...] = ()
+
+
+class BuildStarted(_Event):
+    """A build began; `expected` maps an instruction to why it is expected to run again."""
+
+    kind: Literal["build.started"] = "build.started"
+    build: int
+    cause: str
+    expected: dict[str, str] = Field(default_factory=dict)
+
+
+class StepInfo(BaseModel):
+    """One instruction of a build; `seconds` is its duration so far."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    index: int
+    total: int
+    instruction: str
+    state: StepState
+    stage: str = ""
+    seconds: float = 0.0
+    reason: str = ""
+    error: str = ""
+
+
+class BuildStep(_Event):
+    """A step appeared, started, moved on or ended."""
+
+    kind: Literal["build.step"] = "build.step"
+    build: int
+    step: StepInfo
+
+
+class BuildLog(_Event):
+    """Output of a running step, or progress of a base image's pull (`step` is then "pull …")."""
+
+    kind: Literal["build.log"] = "build.log"
+    build: int
+    step: str
+    line: str
+    stream: Literal["stdout", "stderr", "progress"] = "stdout"
+
+
+class BuildFinished(_Event):
+    """The image is there; `steps` are all of its steps, in order."""
+
+    kind: Literal["build.finished"] = "build.finished"
+    build: int
+    image: str
+    seconds: float
+    steps: tuple[StepInfo, ...]
+    cached: int
+
+
+class BuildFailed(_Event):
+    """The build ended without an image; `step` is the failing instruction, '' where there is none.
+
+    `serving` is the revision that goes on serving, 0 where none does.
+    """
+
+    kind: Literal["build.failed"] = "build.failed"
+    build: int
+    step: str = ""
+    seconds: float
+    failure: Failure
+    serving: int = 0
+
+
+class BuildSuperseded(_Event):
+    """A newer change made the build's result worthless before it could serve."""
+
+    kind: Literal["build.superseded"] = "build.superseded"
+    build: int
+    cause: str
+    seconds: float
+
+
+class ReleaseStarted(_Event):
+    """A revision is on its way to serve."""
+
+    kind: Literal["release.started"] = "release.started"
+    revision: int
+    strategy: str
+    reason: str = ""
+
+
+class TimingsInfo(BaseModel):
+    """Where the seconds between the first write seen and the first answer of the new code went."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    detect: float = 0.0
+    context: float = 0.0
+    build: float = 0.0
+    stage: float = 0.0
+    boot: float = 0.0
+    flip: float = 0.0
+    total: float = 0.0
+
+
+class ReleaseServed(_Event):
+    """The revision answers at `url`; nothing of an older one is sent new connections any more.
+
+    `strategy` is "rolling", "recreate", or "adopted" for a container that a former daemon left serving.
+    """
+
+    kind: Literal["release.served"] = "release.served"
+    revision: int
+    image: str
+    strategy: str
+    url: str
+    timings: TimingsInfo
+    cached: int = 0
+    steps: int = 0
+
+
+class ReleaseFailed(_Event):
+    """The revision's container exited or never became ready; `serving` is the one that still serves, 0
+    where none does."""
+
+    kind: Literal["release.failed"] = "release.failed"
+    revision: int
+    failure: Failure
+    serving: int = 0
+
+
+class AppLog(_Event):
+    """One line that the application of a revision wrote."""
+
+    kind: Literal["app.log"] = "app.log"
+    revision: int
+    stream: Literal["stdout", "stderr"]
+    line: str
+
+
+class AppExited(_Event):
+    """The serving container ended by itself."""
+
+    kind: Literal["app.exited"] = "app.exited"
+    revision: int
+    exit_status: int
+    out_of_memory: bool = False
+    log: tuple[str, ...] = ()
+
+
+Event = Annotated[
+    SessionStarted
+    | SessionStopped
+    | EngineLost
+    | EngineBack
+    | WatchDegraded
+    | ChangeDetected
+    | ChangeIgnored
+    | BuildStarted
+    | BuildStep
+    | BuildLog
+    | BuildFinished
+    | BuildFailed
+    | BuildSuperseded
+    | ReleaseStarted
+    | ReleaseServed
+    | ReleaseFailed
+    | AppLog
+    | AppExited,
+    Field(discriminator="kind"),
+]
+
+Emit = Callable[[Event], None]
+
+_ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+class Bus:
+    """Stamps events with `seq` and `at` and hands each to every subscriber, in order, at once."""
+
+    def __init__(self, *subscribers: Emit) -> None:
+        self._subscribers = list(subscribers)
+        self._seq = 0
+
+    def subscribe(self, subscriber: Emit) -> None:
+        """Hands every later event to `subscriber` too."""
+        self._subscribers.append(subscriber)
+
+    def __call__(self, event: Event) -> None:
+        self._seq += 1
+        stamped = event.model_copy(update={"seq": self._seq, "at": time.time()})
+        for subscriber in self._subscribers:
+            subscriber(stamped)
+
+
+def to_json(event: Event) -> str:
+    """One line of JSON without a line end: `v`, `seq`, `at`, `kind`, then the event's own fields."""
+    return _ADAPTER.dump_json(event).decode()
+
+
+def from_json(line: str | bytes) -> Event:
+    """The event that `to_json` wrote; raises pydantic's ValidationError for anything else."""
+    return _ADAPTER.validate_json(line)
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of one line of `--output jsonl`."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "devbox event",
+        **_ADAPTER.json_schema(mode="serialization"),
+    }
