@@ -15,6 +15,7 @@
     │   ├── PullFailed             a base image cannot be had
     │   ├── BuildFailed            an instruction failed
     │   └── StartFailed            the container exited, or never became ready
+    ├── Superseded             never shown as an error: a newer change made the round's result worthless
     ├── AlreadyRunning         exit 4: another devbox runs this project
     └── GateError              exit 1: the process that owns the host ports cannot be reached
 
@@ -142,6 +143,10 @@ class StartFailed(WorkError):
         super().__init__(what, cause=cause, hint=hint)
         self.exit_status = exit_status
         self.log = log
+
+
+class Superseded(DevboxError):
+    """A newer change made the result of the running round worthless; the round starts again."""
 
 
 class AlreadyRunning(DevboxError):

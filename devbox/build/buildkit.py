@@ -1,0 +1,95 @@
+"""Builds on BuildKit over the Engine's own HTTP endpoint: a tar body, no session, no CLI."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+
+from devbox.build.context import tar_stream
+from devbox.build.failure import blames_engine, build_failed
+from devbox.build.job import BuildJob, step_info
+from devbox.build.steps import LogPiece, StepTracker
+from devbox.build.trace import decode
+from devbox.engine.protocol import BuildRequest, Engine
+from devbox.errors import EngineRefused
+from devbox.events import BuildLog, BuildStep, Emit
+from devbox.model import Image
+
+_TRACE = "moby.buildkit.trace"
+_IMAGE_ID = "moby.image.id"
+
+
+class BuildKitBuilder:
+    """A Builder for engines whose `/build?version=2` is BuildKit."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def build(self, job: BuildJob, emit: Emit) -> Image:
+        """Sends the context and follows the trace until the image is there; see Builder for the errors."""
+        started = time.monotonic()
+        tracker = StepTracker(job.plan.reasons)
+        image_id = error = ""
+        answer = self._engine.build(
+            build_request(job, buildkit=True), tar_stream(job.root, job.snapshot, job.extra)
+        )
+        async for message in answer:
+            if message.get("id") == _TRACE:
+                _report(job, tracker, str(message.get("aux", "")), emit)
+            elif message.get("id") == _IMAGE_ID:
+                image_id = image_id_of(message)
+            elif "error" in message:
+                error = str(message["error"])
+        if error:
+            await self._raise(tracker, error)
+        if not image_id:
+            await self._engine.info()
+            raise EngineRefused("the engine ended the build without an image and without an error")
+        return Image(image_id, tracker.steps, time.monotonic() - started)
+
+    async def _raise(self, tracker: StepTracker, error: str) -> None:
+        if blames_engine(error):
+            await self._engine.info()
+        step = tracker.failed
+        if step is None:
+            raise build_failed("", error, ())
+        raise build_failed(step.instruction, step.error or error, tracker.log_of(step.instruction))
+
+
+def _report(job: BuildJob, tracker: StepTracker, aux: str, emit: Emit) -> None:
+    steps, lines = tracker.feed(decode(aux))
+    for step in steps:
+        emit(BuildStep(build=job.number, step=step_info(step)))
+    for piece in lines:
+        emit(_log_event(job, piece))
+
+
+def _log_event(job: BuildJob, piece: LogPiece) -> BuildLog:
+    return BuildLog(
+        build=job.number,
+        step=piece.instruction,
+        line=piece.line,
+        stream="stderr" if piece.stream == 2 else "stdout",
+    )
+
+
+def build_request(job: BuildJob, *, buildkit: bool) -> BuildRequest:
+    """The engine's form of a job."""
+    return BuildRequest(
+        build_id=uuid.uuid4().hex,
+        tag=job.tag,
+        dockerfile=job.dockerfile,
+        labels=job.labels,
+        target=job.target,
+        build_args=job.build_args,
+        no_cache=job.no_cache,
+        network=job.network,
+        buildkit=buildkit,
+    )
+
+
+def image_id_of(message: Mapping[str, object]) -> str:
+    """The image id in a message's `aux`, '' where it holds none."""
+    aux = message.get("aux")
+    return str(aux.get("ID", "")) if isinstance(aux, Mapping) else ""

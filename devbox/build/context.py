@@ -1,0 +1,105 @@
+"""The build context as a tar stream, made of the very bytes that were hashed."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from devbox.digest import new_hasher
+from devbox.errors import Superseded
+from devbox.model import Entry, Kind, Snapshot
+
+_BLOCK = 512
+_PIECE = 256 * 1024
+_OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def tar_stream(root: Path, snapshot: Snapshot, extra: Mapping[str, bytes]) -> Iterator[bytes]:
+    """Yields an uncompressed GNU tar of the snapshot in pieces of about 256 KiB, never more in memory.
+
+    `extra` (name -> content) wins over an entry of the same name. GNU headers, not PAX: with PAX first,
+    BuildKit takes the whole body for a Dockerfile. Raises Superseded where a file is no longer what the
+    snapshot says, so that a context is sent whole and consistent or not at all.
+    """
+    buffer = bytearray()
+    for piece in _pieces(root, snapshot, extra):
+        buffer += piece
+        if len(buffer) >= _PIECE:
+            yield bytes(buffer)
+            buffer.clear()
+    buffer += bytes(2 * _BLOCK)
+    yield bytes(buffer)
+
+
+def _pieces(root: Path, snapshot: Snapshot, extra: Mapping[str, bytes]) -> Iterator[bytes]:
+    for name, content in extra.items():
+        yield _header(name, mode=0o644, size=len(content))
+        yield content
+        yield _padding(len(content))
+    for name, entry in snapshot.entries.items():
+        if name not in extra:
+            yield from _entry(root, name, entry)
+
+
+def _entry(root: Path, name: str, entry: Entry) -> Iterator[bytes]:
+    path = os.path.join(root, name)  # noqa: PTH118 - Path would cost more than the read of a small file
+    if entry.kind is Kind.DIRECTORY:
+        yield _header(name, mode=entry.mode, kind=tarfile.DIRTYPE)
+    elif entry.kind is Kind.SYMLINK:
+        yield _header(name, mode=0o777, kind=tarfile.SYMTYPE, link=_link_target(path, name, entry))
+    else:
+        yield from _file(path, name, entry)
+
+
+def _link_target(path: str, name: str, entry: Entry) -> str:
+    try:
+        target = os.readlink(path)  # noqa: PTH115 - the path is a plain string here
+    except OSError as error:
+        raise _changed(name) from error
+    hasher = new_hasher()
+    hasher.update(os.fsencode(target))
+    if hasher.hexdigest() != entry.digest:
+        raise _changed(name)
+    return target
+
+
+def _file(path: str, name: str, entry: Entry) -> Iterator[bytes]:
+    try:
+        descriptor = os.open(path, _OPEN_FLAGS)
+    except OSError as error:
+        raise _changed(name) from error
+    with open(descriptor, "rb", buffering=0) as stream:  # noqa: PTH123 - it is a descriptor
+        status = os.fstat(descriptor)
+        if status.st_size != entry.size:
+            raise _changed(name)
+        yield _header(name, mode=entry.mode, size=entry.size, mtime=int(status.st_mtime))
+        hasher = new_hasher()
+        left = entry.size
+        while left:
+            piece = stream.read(min(left, _PIECE))
+            if not piece:
+                raise _changed(name)
+            left -= len(piece)
+            hasher.update(piece)
+            if not left and hasher.hexdigest() != entry.digest:
+                raise _changed(name)
+            yield piece
+        yield _padding(entry.size)
+
+
+def _changed(name: str) -> Superseded:
+    return Superseded(f"{name} changed while it was being sent")
+
+
+def _header(
+    name: str, *, mode: int, size: int = 0, mtime: int = 0, kind: bytes = tarfile.REGTYPE, link: str = ""
+) -> bytes:
+    info = tarfile.TarInfo(name)
+    info.mode, info.size, info.mtime, info.type, info.linkname = mode, size, mtime, kind, link
+    return info.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
+
+
+def _padding(size: int) -> bytes:
+    return bytes(-size % _BLOCK)

@@ -1,0 +1,36 @@
+"""Base images: there already, or pulled with progress before the build starts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from devbox.engine.protocol import Engine, PullProgress
+from devbox.events import BuildLog, Emit
+
+_SAY_EVERY = 0.5
+
+
+async def pull_missing(engine: Engine, images: Iterable[str], build: int, emit: Emit) -> None:
+    """Pulls each image that the engine does not have, saying how far it is twice a second.
+
+    BuildKit without a session cannot answer a registry's token challenge; the pull endpoint can. Raises
+    PullFailed.
+    """
+    for image in images:
+        if await engine.image(image) is not None:
+            continue
+        step = f"pull {image}"
+        emit(BuildLog(build=build, step=step, line="pulling", stream="progress"))
+        said = time.monotonic()
+        async for progress in engine.pull(image):
+            if time.monotonic() - said >= _SAY_EVERY:
+                said = time.monotonic()
+                emit(BuildLog(build=build, step=step, line=_line(progress), stream="progress"))
+        emit(BuildLog(build=build, step=step, line="pulled", stream="progress"))
+
+
+def _line(progress: PullProgress) -> str:
+    if not progress.total:
+        return progress.status
+    return f"{progress.current / 1e6:.1f} of {progress.total / 1e6:.1f} MB"

@@ -1,0 +1,268 @@
+"""Settings: defaults < `[tool.devbox]` of pyproject.toml or devbox.toml < flags, as one frozen Config."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from devbox.errors import ConfigError
+from devbox.model import PortMapping, VolumeMount
+from devbox.notation import parse_ports, parse_volume, read_env_file, resolve_assignments
+
+SETTINGS_FILE = "devbox.toml"
+SETTINGS_TABLE_FILE = "pyproject.toml"
+BUILD_NETWORK_VARIABLE = "DEVBOX_BUILD_NETWORK"
+
+
+class Settings(BaseModel):
+    """What may be written in a settings file, and what flags become; every field has a default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    project: str = Field("", description="name of the project; the folder's name unless set")
+    context: str = Field(".", description="the build context, relative to the project's folder")
+    dockerfile: str = Field("Dockerfile", description="the Dockerfile, relative to the project's folder")
+    target: str = Field("", description="stage to build; the last one unless set")
+    build_args: dict[str, str] = Field(default_factory=dict, description="build arguments")
+    build_network: str = Field("", description="network of RUN instructions: host, none or the default")
+    ports: tuple[str, ...] = Field((), description="published ports, as for docker run -p")
+    volumes: tuple[str, ...] = Field((), description="volumes and bind mounts, as for docker run -v")
+    environment: dict[str, str] = Field(default_factory=dict, description="environment of the container")
+    env_file: tuple[str, ...] = Field((), description="files with environment variables")
+    health_path: str = Field("", description="path that must answer 2xx or 3xx before a revision serves")
+    start_timeout: float = Field(30.0, gt=0, description="seconds a container may take to become ready")
+    stop_grace: float = Field(
+        3.0, ge=0, description="seconds between asking a container to stop and killing it"
+    )
+    swap: Literal["rolling", "recreate"] = Field("rolling", description="how a new revision takes over")
+    keep_images: int = Field(5, ge=1, description="how many of the project's images are kept")
+
+
+class Config(BaseModel):
+    """The settings of one project, resolved: paths absolute, notations read, env files read.
+
+    `sources` tells for each setting where its value comes from ("default", a file's name, "flag").
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    root: Path
+    project: str
+    context: Path
+    dockerfile: Path
+    target: str
+    build_args: dict[str, str]
+    build_network: str
+    ports: tuple[PortMapping, ...]
+    volumes: tuple[VolumeMount, ...]
+    environment: dict[str, str]
+    env_files: tuple[Path, ...]
+    health_path: str
+    start_timeout: float
+    stop_grace: float
+    swap: Literal["rolling", "recreate"]
+    keep_images: int
+    sources: dict[str, str]
+
+    @property
+    def config_hash(self) -> str:
+        """Changes exactly when something changes that an image or a container is made from; hex."""
+        fields = self.model_dump(
+            mode="json",
+            exclude={"root", "sources", "env_files", "keep_images", "stop_grace", "start_timeout"},
+        )
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def watched_files(self) -> tuple[Path, ...]:
+        """The files whose change can change this Config."""
+        return (self.root / SETTINGS_FILE, self.root / SETTINGS_TABLE_FILE, *self.env_files)
+
+
+def load(root: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
+    """The Config of the project in `root`; `flags` holds Settings fields, and wins over the files.
+
+    Lists (ports, volumes, env_file) given as flags replace those of the files; mappings (environment,
+    build_args) are merged. Raises ConfigError naming the file, the key and the nearest known key.
+    """
+    if not root.exists():
+        raise ConfigError(f"{root} is not there", hint="name the project's folder: devbox up PATH")
+    if not root.is_dir():
+        raise ConfigError(f"{root} is a file", hint=f"name the project's folder: devbox up {root.parent}")
+    root = root.resolve()
+    written, origin = _read_settings_file(root)
+    settings = _validate(written, origin)
+    given = {name: value for name, value in flags.items() if value not in (None, (), {}, "")}
+    merged = {
+        name: {**getattr(settings, name), **value} if isinstance(value, dict) else value
+        for name, value in given.items()
+    }
+    settings = _validate({**settings.model_dump(exclude_unset=True), **merged}, "the command line")
+    sources = {
+        name: "flag" if name in given else origin if name in written else "default"
+        for name in Settings.model_fields
+    }
+    return _resolve(root, settings, sources, environ)
+
+
+def _resolve(root: Path, settings: Settings, sources: dict[str, str], environ: Mapping[str, str]) -> Config:
+    context = (root / settings.context).resolve()
+    if not context.is_dir():
+        raise ConfigError(
+            f"the build context {settings.context} is no folder",
+            cause=f"setting 'context' from {sources['context']}",
+        )
+    build_network = settings.build_network
+    if not build_network and BUILD_NETWORK_VARIABLE in environ:
+        build_network = environ[BUILD_NETWORK_VARIABLE]
+        sources = {**sources, "build_network": BUILD_NETWORK_VARIABLE}
+    ports = tuple(port for text in settings.ports for port in parse_ports(text))
+    if settings.swap == "rolling":
+        _refuse_datagrams(ports)
+    if settings.health_path and not settings.health_path.startswith("/"):
+        raise ConfigError(f"health_path '{settings.health_path}' does not start with /")
+    env_files = tuple((root / Path(name).expanduser()).resolve() for name in settings.env_file)
+    environment: dict[str, str] = {}
+    for path in env_files:
+        environment |= read_env_file(path, environ)
+    return Config(
+        root=root,
+        project=_project_name(settings.project or root.name, explicit=bool(settings.project)),
+        context=context,
+        dockerfile=Path(os.path.normpath(root / settings.dockerfile)),
+        target=settings.target,
+        build_args=settings.build_args,
+        build_network=build_network,
+        ports=ports,
+        volumes=_volumes(settings.volumes, root),
+        environment=environment | settings.environment,
+        env_files=env_files,
+        health_path=settings.health_path,
+        start_timeout=settings.start_timeout,
+        stop_grace=settings.stop_grace,
+        swap=settings.swap,
+        keep_images=settings.keep_images,
+        sources=sources,
+    )
+
+
+def _volumes(texts: tuple[str, ...], root: Path) -> tuple[VolumeMount, ...]:
+    mounts = tuple(parse_volume(text, root) for text in texts)
+    targets = [mount.target for mount in mounts]
+    for target in targets:
+        if targets.count(target) > 1:
+            raise ConfigError(f"two volumes are mounted at {target}", hint="keep one of them")
+    for mount in mounts:
+        if mount.kind == "bind" and not Path(mount.source).exists():
+            raise ConfigError(
+                f"the folder {mount.source} to mount at {mount.target} is not there",
+                hint=f"create it, or name a volume: -v NAME:{mount.target}",
+            )
+    return mounts
+
+
+def _refuse_datagrams(ports: tuple[PortMapping, ...]) -> None:
+    for port in ports:
+        if port.protocol != "tcp":
+            raise ConfigError(
+                f"port {port.container_port}/{port.protocol} cannot be swapped without a gap",
+                cause="the gate forwards TCP",
+                hint='set swap = "recreate" (or --swap recreate) to let Docker publish it',
+            )
+
+
+def _project_name(text: str, *, explicit: bool) -> str:
+    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].rstrip("-")
+    if explicit and name != text:
+        raise ConfigError(
+            f"project '{text}' cannot be used",
+            cause="names hold a-z, 0-9 and -",
+            hint=f"for instance: {name or 'app'}",
+        )
+    return name or "app"
+
+
+def parse_flags(
+    *,
+    environment: tuple[str, ...],
+    build_args: tuple[str, ...],
+    environ: Mapping[str, str],
+    **fields: object,
+) -> dict[str, Any]:
+    """Command-line values as Settings fields; raises ConfigError for a malformed -e or --build-arg."""
+    return {
+        "environment": resolve_assignments(environment, "-e", environ),
+        "build_args": resolve_assignments(build_args, "--build-arg", environ),
+        **fields,
+    }
+
+
+def _read_settings_file(root: Path) -> tuple[dict[str, Any], str]:
+    """The settings written in a file and that file's name; raises ConfigError for two of them."""
+    own = _read_toml(root / SETTINGS_FILE)
+    table = (_read_toml(root / SETTINGS_TABLE_FILE) or {}).get("tool", {}).get("devbox")
+    if own is not None and table is not None:
+        raise ConfigError(
+            f"settings stand in {SETTINGS_FILE} and in [tool.devbox] of {SETTINGS_TABLE_FILE}",
+            hint="keep them in one of the two",
+        )
+    if table is not None:
+        if not isinstance(table, dict):
+            raise ConfigError(f"[tool.devbox] of {SETTINGS_TABLE_FILE} is no table")
+        return table, SETTINGS_TABLE_FILE
+    return own or {}, SETTINGS_FILE
+
+
+def _read_toml(path: Path) -> dict[str, Any] | None:
+    try:
+        with path.open("rb") as stream:
+            return tomllib.load(stream)
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path.name} cannot be read", cause=str(error)) from error
+
+
+def _validate(fields: Mapping[str, Any], origin: str) -> Settings:
+    known = Settings.model_fields
+    for name in fields:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            raise ConfigError(
+                f"{origin}: unknown setting '{name}'",
+                hint=f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(known)}",
+            )
+    try:
+        return Settings.model_validate({name: _as_written(name, value) for name, value in fields.items()})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(
+            f"{origin}: setting '{where}' is wrong", cause=f"{first['msg']}, not {first['input']!r}"
+        ) from error
+
+
+def _as_written(name: str, value: Any) -> Any:
+    """TOML's own types in the shapes that Settings is strict about: lists, a lone env_file, plain numbers."""
+    if name == "env_file" and isinstance(value, str):
+        return (value,)
+    if name in {"environment", "build_args"} and isinstance(value, dict):
+        return {key: _text(item) for key, item in value.items()}
+    if name == "ports" and isinstance(value, list | tuple):
+        return tuple(str(item) if type(item) is int else item for item in value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value

@@ -1,0 +1,75 @@
+"""Taking over what a former daemon left serving."""
+
+from __future__ import annotations
+
+import asyncio
+
+from devbox.config import Config
+from devbox.daemon.hostports import HostPorts
+from devbox.daemon.memory import Memory, revision_of, serving_container
+from devbox.daemon.work import Serving
+from devbox.engine.protocol import ContainerFacts, Engine, EngineInfo
+from devbox.errors import EngineError, StartFailed
+from devbox.model import Backend, PortMapping
+from devbox.release.ports import browser_url, publish, retarget
+from devbox.release.probe import Readiness, backends, wait_ready
+
+_ANSWERS_WITHIN = 2.0
+
+
+async def adopt(
+    engine: Engine,
+    info: EngineInfo,
+    ports: HostPorts,
+    config: Config,
+    memory: Memory,
+    pointed: tuple[Backend, ...],
+) -> Serving | None:
+    """The container that goes on serving, with the ports pointed at it; None where there is none.
+
+    Every other container of the project is a leftover of a daemon that was killed, and is removed.
+    """
+    found = serving_container(memory, pointed)
+    serving = await _take(engine, info, ports, config, found) if found is not None else None
+    leftovers = [item.id for item in memory.containers if serving is None or item.id != serving.container]
+    await asyncio.gather(*(engine.remove_container(container) for container in leftovers))
+    return serving
+
+
+async def _take(
+    engine: Engine, info: EngineInfo, ports: HostPorts, config: Config, found: ContainerFacts
+) -> Serving | None:
+    facts = await engine.image(found.image)
+    if facts is None:
+        return None
+    command = (*facts.entrypoint, *facts.command)
+    if config.swap == "recreate":
+        mappings = publish(config.ports, facts.exposed, command)
+    else:
+        mappings = config.ports or retarget(ports.mappings, facts.exposed, command)
+    first = mappings[0].container_port
+    try:
+        ready = await wait_ready(engine, found.id, info, Readiness(port=first, timeout=_ANSWERS_WITHIN))
+    except (StartFailed, EngineError):
+        return None
+    return await _point(info, ports, config, ready, mappings)
+
+
+async def _point(
+    info: EngineInfo,
+    ports: HostPorts,
+    config: Config,
+    ready: ContainerFacts,
+    mappings: tuple[PortMapping, ...],
+) -> Serving | None:
+    found = backends(ready, tuple(port.container_port for port in mappings), info)
+    if config.swap == "recreate":
+        published = ready.published.get(f"{mappings[0].container_port}/tcp", ())
+        if not published:
+            return None
+        url = browser_url(mappings[0], published[0].port)
+    else:
+        ports.retarget(mappings)
+        await ports.flip(found)
+        url = ports.urls[0]
+    return Serving(revision_of(ready), ready.id, tuple(found.values()), url)

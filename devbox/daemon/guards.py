@@ -1,0 +1,141 @@
+"""Tasks that wait beside the loop: for the engine's end and return, the gate's death, the app's end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from devbox.daemon.news import failure_of
+from devbox.daemon.round import Tools
+from devbox.daemon.work import Serving
+from devbox.engine.protocol import ContainerFacts
+from devbox.errors import DevboxError, EngineError, EngineUnreachable, GateError
+from devbox.events import EngineBack, EngineLost
+
+_ASK_AGAIN = 0.5
+_GATE_AGAIN = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class AppEnded:
+    """A container that served has ended."""
+
+    container: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineReturned:
+    """The engine answers again."""
+
+
+class Guards:
+    """The waiting tasks of one loop; each ends with the loop's task group."""
+
+    def __init__(
+        self, tools: Tools, tell: Callable[[AppEnded | EngineReturned], None], group: asyncio.TaskGroup
+    ) -> None:
+        self._tools, self._tell, self._group = tools, tell, group
+        self._lost_since: float | None = None
+        self._app: asyncio.Task[None] | None = None
+
+    @property
+    def engine_lost(self) -> bool:
+        """True while the engine does not answer."""
+        return self._lost_since is not None
+
+    def watch_engine(self) -> None:
+        """From now on the engine's end and return are noticed, said and told."""
+        self._group.create_task(self._engine())
+
+    def watch_gate(self) -> None:
+        """From now on a gate that dies is started again, with its ports and targets."""
+        self._group.create_task(self._gate())
+
+    def watch_app(self, serving: Serving) -> None:
+        """From now on this container's end is told, and no other's."""
+        if self._app is not None:
+            self._app.cancel()
+        self._app = self._group.create_task(self._ended(serving.container))
+
+    def engine_gone(self, error: EngineUnreachable) -> None:
+        """Says that the engine is lost, once."""
+        if self._lost_since is None:
+            self._lost_since = time.monotonic()
+            self._tools.emit(EngineLost(failure=failure_of(error)))
+
+    async def container(self, container: str) -> ContainerFacts | None:
+        """The container's facts, None also where the engine cannot be asked."""
+        try:
+            return await self._tools.engine.container(container)
+        except EngineError:
+            return None
+
+    async def refuse_clients(self, message: str) -> None:
+        """Lets clients be told `message` until the next revision serves."""
+        try:
+            await self._tools.ports.disconnect()
+            await self._tools.ports.refuse(message)
+        except GateError:
+            # The gate is being mended; it is told again with the next failure.
+            return
+
+    async def _engine(self) -> None:
+        while True:
+            error = await self._ask() if self.engine_lost else await self._until_silent()
+            if error is not None:
+                self.engine_gone(error)
+                await asyncio.sleep(_ASK_AGAIN)
+            elif self._lost_since is not None:
+                seconds, self._lost_since = time.monotonic() - self._lost_since, None
+                name = f"{self._tools.info.name} {self._tools.info.version}"
+                self._tools.emit(EngineBack(engine=name, seconds=round(seconds, 3)))
+                self._tell(EngineReturned())
+
+    async def _until_silent(self) -> EngineUnreachable | None:
+        """Follows the engine's events until they end; the error where the engine is really gone.
+
+        A dying engine ends its event stream without an error, so it is asked.
+        """
+        try:
+            async for _ in self._tools.engine.events():
+                if self.engine_lost:
+                    break
+        except EngineError:
+            pass
+        error = await self._ask()
+        if error is None:
+            await asyncio.sleep(_ASK_AGAIN)
+        return error
+
+    async def _ask(self) -> EngineUnreachable | None:
+        try:
+            await self._tools.engine.info()
+        except EngineUnreachable as error:
+            return error
+        except EngineError:
+            # It answers, whatever it says.
+            return None
+        return None
+
+    async def _gate(self) -> None:
+        while True:
+            await self._tools.ports.lost()
+            try:
+                await self._tools.ports.mend()
+            except DevboxError:
+                # The port may be taken by now, or the process cannot be started: tried again.
+                await asyncio.sleep(_GATE_AGAIN)
+
+    async def _ended(self, container: str) -> None:
+        try:
+            status = await self._tools.engine.wait(container)
+        except EngineError:
+            # The engine went away (it is looked up anew on its return), or the container was removed by hand.
+            facts = await self.container(container)
+            if facts is not None or self.engine_lost or await self._ask() is not None:
+                return
+            status = 137
+        self._tell(AppEnded(container, status))

@@ -1,0 +1,136 @@
+"""The project's published ports as the daemon holds them: routes of the gate, opened, pointed and drained."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from devbox.daemon.portowner import name_owner
+from devbox.engine.protocol import Engine
+from devbox.errors import PortTaken
+from devbox.gate import client as gates
+from devbox.model import Backend, PortMapping
+from devbox.release.ports import browser_url
+
+_DRAIN_QUIET = 0.3
+_DRAIN_BOUND = 5.0
+_LOOK_AGAIN = 0.2
+
+
+class HostPorts:
+    """The gate of one project. After `arrange` its ports are bound, and stay so across every swap.
+
+    Raises PortTaken naming the owner, UsageError for a port that may not be bound, GateError.
+    """
+
+    def __init__(self, engine: Engine, directory: Path) -> None:
+        self._engine = engine
+        self._socket = directory / "gate.sock"
+        self._log = directory / "gate.log"
+        self._gate: gates.GateClient | None = None
+        self._mappings: dict[str, PortMapping] = {}
+        self._bound: dict[str, int] = {}
+        self._targets: dict[str, Backend] = {}
+        self._message = ""
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The URL of each TCP port, the application's first; known once `arrange` returned."""
+        return tuple(browser_url(mapping, self._bound[name]) for name, mapping in self._mappings.items())
+
+    async def arrange(self, mappings: tuple[PortMapping, ...]) -> tuple[Backend, ...]:
+        """Binds exactly these ports, keeping those that are bound already, also by a gate that a killed
+        daemon left. Returns where that gate's routes point."""
+        wanted = {f"{place}:{port.host_ip}:{port.host_port}": port for place, port in enumerate(mappings)}
+        gate = await self._client()
+        routes = {route.name: route for route in (await gate.hello()).routes}
+        # Old ports go first only where they are no longer wanted: one that moves place must be free again.
+        for name in routes.keys() - wanted.keys():
+            await gate.unlisten(name)
+        bound = {}
+        for name, mapping in wanted.items():
+            known = routes.get(name)
+            bound[name] = known.port if known else await self._listen(gate, name, mapping)
+        self._mappings, self._bound = wanted, bound
+        self._targets = {name: target for name, target in self._targets.items() if name in wanted}
+        return tuple(route.backend for route in routes.values() if route.backend and route.name in wanted)
+
+    async def flip(self, backends: Mapping[int, Backend]) -> None:
+        """Sends every new connection to these backends (container port -> address) from now on."""
+        targets = {
+            name: backends[mapping.container_port]
+            for name, mapping in self._mappings.items()
+            if mapping.container_port in backends
+        }
+        self._targets, self._message = targets, ""
+        await self._point(targets)
+
+    async def refuse(self, message: str) -> None:
+        """Answers clients with `message` until the next flip, instead of holding them."""
+        if message != self._message:
+            await (await self._client()).refuse(message)
+            self._message = message
+
+    async def disconnect(self) -> None:
+        """Points nowhere, so that clients are held or told instead of sent to a container that ended."""
+        self._targets = {}
+        gate = await self._client()
+        await gate.point(dict.fromkeys(self._mappings))
+
+    def retarget(self, mappings: tuple[PortMapping, ...]) -> None:
+        """Takes new container ports for the same host ports, before a flip."""
+        self._mappings = dict(zip(self._mappings, mappings, strict=True))
+
+    @property
+    def mappings(self) -> tuple[PortMapping, ...]:
+        return tuple(self._mappings.values())
+
+    async def drain(self, backends: tuple[Backend, ...]) -> None:
+        """Returns once the connections to backends of the past are over or idle, after 5 s at most."""
+        gate = await self._client()
+        await gate.drain(backends, quiet=_DRAIN_QUIET, bound=_DRAIN_BOUND, close=True)
+
+    async def lost(self) -> None:
+        """Returns once the gate has died; never while no ports are held."""
+        while self._gate is None:
+            await asyncio.sleep(_LOOK_AGAIN)
+        await self._gate.lost()
+
+    async def mend(self) -> None:
+        """Starts the gate again after it died, with its ports and targets."""
+        if self._gate is not None:
+            await self._gate.close()
+            self._gate = None
+        await self.arrange(self.mappings)
+        if self._message:
+            await (await self._client()).refuse(self._message)
+        if self._targets:
+            await self._point(self._targets)
+
+    async def stop(self) -> None:
+        """Ends the gate: the ports are free afterwards."""
+        await self.close()
+        await gates.end(self._socket)
+
+    async def close(self) -> None:
+        """Lets go of the gate, which goes on forwarding."""
+        if self._gate is not None:
+            await self._gate.close()
+            self._gate = None
+
+    async def _point(self, targets: Mapping[str, Backend]) -> None:
+        gate = await self._client()
+        await gate.point({name: targets.get(name) for name in self._mappings})
+
+    async def _listen(self, gate: gates.GateClient, name: str, mapping: PortMapping) -> int:
+        try:
+            # A port that was bound to any free number keeps that number.
+            return await gate.listen(name, mapping.host_ip, self._bound.get(name, mapping.host_port))
+        except PortTaken as error:
+            raise await name_owner(self._engine, mapping) from error
+
+    async def _client(self) -> gates.GateClient:
+        if self._gate is None:
+            self._gate = await gates.start(self._socket, self._log)
+        return self._gate

@@ -1,0 +1,128 @@
+"""One daemon per project: an flock on a file in the project's own runtime directory."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+import platformdirs
+
+from devbox.errors import AlreadyRunning, ConfigError
+
+
+def runtime_directory(root: Path) -> Path:
+    """Where a project's sockets and lock live: short, private, and found again from the canonical path.
+
+    The project's path is hashed, since a unix socket's path may have 107 bytes at most.
+    """
+    digest = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:16]
+    return _base() / digest
+
+
+def _base() -> Path:
+    """The user's runtime directory, or a folder below the one for temporary files where a session has none
+    (a container, cron, su)."""
+    if (
+        "XDG_RUNTIME_DIR" in os.environ
+        or sys.platform == "darwin"
+        or Path(f"/run/user/{os.getuid()}").is_dir()
+    ):
+        return platformdirs.user_runtime_path("devbox")
+    return Path(tempfile.gettempdir()) / f"devbox-{os.getuid()}"
+
+
+def make_runtime_directory(root: Path) -> Path:
+    """The project's runtime directory, made with mode 0700; raises ConfigError where it cannot be."""
+    path = runtime_directory(root)
+    try:
+        path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (path.parent, path):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+                raise ConfigError(
+                    f"{folder} belongs to another user", hint="set XDG_RUNTIME_DIR to a folder of yours"
+                )
+            folder.chmod(0o700)
+    except OSError as error:
+        raise ConfigError(
+            f"the runtime folder {path} cannot be made",
+            cause=error.strerror or str(error),
+            hint="set XDG_RUNTIME_DIR to a folder of yours",
+        ) from error
+    return path
+
+
+def remove_runtime_directory(root: Path) -> None:
+    """Removes the project's runtime directory and, where it was the last one, the one above it."""
+    path = runtime_directory(root)
+    shutil.rmtree(path, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        path.parent.rmdir()
+
+
+class ProjectLock:
+    """Held by the one daemon of a project, freed by any death of it; the file names the holder's pid.
+
+    Entering raises AlreadyRunning where another process holds it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / "lock"
+        self._descriptor = -1
+
+    def __enter__(self) -> ProjectLock:
+        while True:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                os.close(descriptor)
+                raise AlreadyRunning(
+                    "another devbox runs this project",
+                    cause=f"process {holder(self._path.parent) or 'unknown'}",
+                    hint="stop it with Ctrl-C in its terminal, or with devbox down",
+                ) from error
+            if _same_file(descriptor, self._path):
+                break
+            # A daemon that just ended took the file away between our open and our lock.
+            os.close(descriptor)
+        os.truncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+        self._descriptor = descriptor
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._descriptor)
+
+
+def holder(directory: Path) -> int | None:
+    """The pid of the daemon that holds the lock in this runtime directory, None where nobody does."""
+    path = directory / "lock"
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        text = os.pread(descriptor, 32, 0).decode(errors="replace")
+        return int(text) if text.isdigit() else None
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _same_file(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False

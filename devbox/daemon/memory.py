@@ -1,0 +1,89 @@
+"""What exists on the engine, read back from its labels: the engine is the memory. Pure but for `recall`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from devbox.config import Config
+from devbox.engine.protocol import ContainerFacts, Engine, ImageFacts
+from devbox.errors import ConfigError
+from devbox.model import (
+    LABEL_CONFIG_HASH,
+    LABEL_CONTEXT_DIGEST,
+    LABEL_REVISION,
+    LABEL_ROLE,
+    LABEL_ROOT,
+    Backend,
+    Revision,
+)
+from devbox.release.spec import ROLE_APP
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Every container and image of a project, newest revision first."""
+
+    containers: tuple[ContainerFacts, ...]
+    images: tuple[ImageFacts, ...]
+
+    @property
+    def last_number(self) -> int:
+        """The highest revision number any object carries, 0 where there is none."""
+        labels = [*(item.labels for item in self.containers), *(item.labels for item in self.images)]
+        return max((revision_number(each) for each in labels), default=0)
+
+
+async def recall(engine: Engine, project: str) -> Memory:
+    """Reads the project's containers and images back from the engine."""
+    containers, images = await asyncio.gather(engine.containers(project), engine.images(project))
+    return Memory(
+        tuple(sorted(containers, key=lambda item: revision_number(item.labels), reverse=True)),
+        tuple(sorted(images, key=lambda item: revision_number(item.labels), reverse=True)),
+    )
+
+
+def revision_number(labels: Mapping[str, str]) -> int:
+    """The revision that an object's labels name, 0 where they name none."""
+    text = labels.get(LABEL_REVISION, "")
+    return int(text) if text.isdigit() else 0
+
+
+def revision_of(container: ContainerFacts) -> Revision:
+    """The revision a container of ours runs."""
+    return Revision(
+        number=revision_number(container.labels),
+        image=container.image,
+        context_digest=container.labels.get(LABEL_CONTEXT_DIGEST, ""),
+        config_hash=container.labels.get(LABEL_CONFIG_HASH, ""),
+    )
+
+
+def serving_container(memory: Memory, pointed: Iterable[Backend]) -> ContainerFacts | None:
+    """The container that the gate points at, else the newest one that runs, else None."""
+    running = [item for item in memory.containers if item.running and item.labels.get(LABEL_ROLE) == ROLE_APP]
+    hosts = {(backend.host, backend.port) for backend in pointed}
+    for item in running:
+        published = {(each.host, each.port) for many in item.published.values() for each in many}
+        if published & hosts or any(item.address and item.address == host for host, _ in hosts):
+            return item
+    return running[0] if running else None
+
+
+def refuse_foreign_project(memory: Memory, config: Config) -> None:
+    """Raises ConfigError where a folder that still exists elsewhere uses the same project name."""
+    for item in memory.containers:
+        other = item.labels.get(LABEL_ROOT, "")
+        if other and other != str(config.root) and item.running:
+            raise ConfigError(
+                f"the project name '{config.project}' is taken",
+                cause=f"{other} runs under it",
+                hint='set project = "another-name" in devbox.toml, or devbox down there',
+            )
+
+
+def superseded_images(memory: Memory, serving: Iterable[str], keep: int) -> tuple[str, ...]:
+    """The ids of our own images that nobody needs: all but the newest `keep` and those that serve."""
+    needed = set(serving) | {item.image for item in memory.containers}
+    return tuple(item.id for item in memory.images[keep:] if item.id not in needed)

@@ -1,0 +1,93 @@
+"""What the loop has to say that is no stage's own: events worded once, each news said once."""
+
+from __future__ import annotations
+
+import time
+
+from devbox.daemon.work import Identity, Serving
+from devbox.errors import BuildFailed as BuildError
+from devbox.errors import ConfigError, DevboxError, StartFailed
+from devbox.events import BuildFailed, ChangeDetected, ChangeIgnored, Emit, Failure
+from devbox.model import ChangeSet
+
+_SAME_NEWS = 1.0
+_PATHS_TOLD = 200
+
+
+class News:
+    """Emits the loop's own events; the same news is not said twice within a second."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._announced: Identity | None = None
+        self._last: tuple[object, float] = (None, 0.0)
+
+    def change_detected(self, identity: Identity, cause: str, changes: ChangeSet, seconds: float) -> None:
+        """Says once for each state of the disk what differs in it."""
+        if self._announced == identity:
+            return
+        self._announced = identity
+        self._emit(
+            ChangeDetected(
+                cause=cause,
+                added=changes.added[:_PATHS_TOLD],
+                modified=changes.modified[:_PATHS_TOLD],
+                removed=changes.removed[:_PATHS_TOLD],
+                seconds=round(seconds, 4),
+            )
+        )
+
+    def nothing_changed(self, paths: tuple[str, ...]) -> None:
+        """Says that a touched path needs no build."""
+        self._ignored("nothing changed", paths)
+
+    def back_to(self, serving: Serving, paths: tuple[str, ...]) -> None:
+        """Says that the disk holds again what serves."""
+        self._announced = None
+        self._ignored(f"back to what revision {serving.revision.number} serves", paths)
+
+    def settings_changed(self) -> None:
+        """Says that changed settings are in force."""
+        self._ignored("settings read again", ())
+
+    def settings_refused(self, error: ConfigError, paths: tuple[str, ...]) -> None:
+        """Says that changed settings cannot be used."""
+        hint = f" ({error.hint})" if error.hint else ""
+        self._ignored(f"{error}{hint}; the former settings stay", paths)
+
+    def unreadable(self, error: DevboxError, build: int, serving: Serving | None) -> None:
+        """Says that no build can start from what is on disk."""
+        if self._is_news(str(error)):
+            failure = failure_of(error)
+            self._emit(
+                BuildFailed(build=build, seconds=0.0, failure=failure, serving=serving_number(serving))
+            )
+
+    def _ignored(self, reason: str, paths: tuple[str, ...]) -> None:
+        if self._is_news((reason, paths)):
+            self._emit(ChangeIgnored(reason=reason, paths=paths[:_PATHS_TOLD]))
+
+    def _is_news(self, what: object) -> bool:
+        last, at = self._last
+        now = time.monotonic()
+        if last == what and now - at < _SAME_NEWS:
+            return False
+        self._last = (what, now)
+        return True
+
+
+def serving_number(serving: Serving | None) -> int:
+    """The revision that serves, 0 where none does."""
+    return serving.revision.number if serving is not None and serving.alive else 0
+
+
+def failure_of(error: DevboxError) -> Failure:
+    """The event form of an error."""
+    known = error if isinstance(error, BuildError | StartFailed) else None
+    return Failure(
+        what=error.what,
+        cause=error.cause,
+        hint=error.hint,
+        log=known.log if known else (),
+        exit_status=known.exit_status if known else None,
+    )

@@ -1,0 +1,87 @@
+"""One project as the loop sees it: its settings, its disk, its ports."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from devbox.build.dockerfile import Dockerfile, runtime
+from devbox.config import Config
+from devbox.daemon.hostports import HostPorts
+from devbox.daemon.source import Settings, read_source
+from devbox.daemon.work import Source
+from devbox.errors import ConfigError, DevboxError
+from devbox.model import Backend, PortMapping
+from devbox.release.ports import publish
+from devbox.watch import Degraded, Look, Watcher
+
+
+class Project:
+    """Reads the project as it is on disk, and keeps its published ports bound as its settings say."""
+
+    def __init__(self, settings: Settings, ports: HostPorts) -> None:
+        self._settings = settings
+        self._ports = ports
+        self._watcher = self._make_watcher()
+
+    @property
+    def config(self) -> Config:
+        return self._settings.config
+
+    async def read(self) -> Source:
+        """What a build started now would be made of; raises DockerfileError, ContextError."""
+        return await read_source(self.config, self._watcher)
+
+    async def reload(self) -> bool:
+        """Takes changed settings into force; true where there were any.
+
+        Raises ConfigError where they cannot be used, with the former ones still in force.
+        """
+        former = self.config
+        if not self._settings.reload():
+            return False
+        try:
+            await self.arrange((await self.read()).dockerfile)
+        except DevboxError as error:
+            self._settings.config = former
+            if isinstance(error, ConfigError):
+                raise
+            raise ConfigError(error.what, cause=error.cause, hint=error.hint) from error
+        if (former.context, former.dockerfile, former.env_files) != (
+            self.config.context,
+            self.config.dockerfile,
+            self.config.env_files,
+        ):
+            self._watcher = self._make_watcher()
+        return True
+
+    async def arrange(self, dockerfile: Dockerfile) -> tuple[Backend, ...]:
+        """Binds the published ports, and says where a gate that was there already points."""
+        if self.config.swap == "recreate":
+            await self._ports.stop()
+            return ()
+        return await self._ports.arrange(self.published(dockerfile))
+
+    def published(self, dockerfile: Dockerfile) -> tuple[PortMapping, ...]:
+        """The mappings to publish, as far as the Dockerfile tells before the image is there."""
+        hints = runtime(dockerfile, self.config.build_args, self.config.target)
+        exposed = tuple(PortMapping(container_port=port, protocol=protocol) for port, protocol in hints.ports)
+        command = [
+            word
+            for part in (hints.entrypoint, hints.cmd)
+            for word in ((part,) if isinstance(part, str) else part or ())
+        ]
+        return publish(self.config.ports, exposed, command)
+
+    async def watch(self) -> AsyncIterator[Look | Degraded]:
+        """Settled hints that something may have changed, for good; a change of the settings' paths moves
+        the watch along."""
+        while True:
+            watcher = self._watcher
+            async for news in watcher.watch():
+                yield news
+                if self._watcher is not watcher:
+                    break
+
+    def _make_watcher(self) -> Watcher:
+        config = self.config
+        return Watcher(config.context, dockerfile=config.dockerfile, extra_files=config.watched_files)

@@ -1,0 +1,220 @@
+"""One round: a Source built into an image, and the image let serve. Decides nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from devbox.build.buildkit import BuildKitBuilder
+from devbox.build.classic import ClassicBuilder
+from devbox.build.dockerfile import base_images
+from devbox.build.job import Builder, BuildJob, step_info
+from devbox.build.pull import pull_missing
+from devbox.daemon.applog import LogFollowers
+from devbox.daemon.hostports import HostPorts
+from devbox.daemon.portowner import name_owner
+from devbox.daemon.work import Served, Serving, Work
+from devbox.engine.protocol import ContainerFacts, Engine, EngineInfo, ImageFacts
+from devbox.errors import EngineRefused, PortTaken
+from devbox.events import BuildFinished, BuildStarted, Emit, ReleaseServed, ReleaseStarted, TimingsInfo
+from devbox.model import Backend, Image, PortMapping, Revision
+from devbox.release.ports import browser_url, publish, retarget
+from devbox.release.probe import Readiness, backends, must_speak
+from devbox.release.spec import (
+    ROLE_IMAGE,
+    ROLE_VOLUME,
+    container_spec,
+    mounts,
+    project_labels,
+    revision_labels,
+)
+from devbox.release.strategies import Candidate, Handover, Hooks, recreate, rolling
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What every round of a session works with."""
+
+    engine: Engine
+    info: EngineInfo
+    ports: HostPorts
+    logs: LogFollowers
+    emit: Emit
+
+
+class Round:
+    """One build and its release. `releasing` is true once the image is there, `committed` once the ports
+    move: from then on the round can no longer be called off."""
+
+    def __init__(
+        self, tools: Tools, work: Work, previous: Serving | None, confirm: Callable[[Work], Awaitable[None]]
+    ) -> None:
+        self._tools = tools
+        self._work = work
+        self._previous = previous
+        self._confirm_disk = confirm
+        self.releasing = False
+        self.committed = False
+
+    async def run(self) -> Served:
+        """Builds and releases; raises WorkError, EngineError, UsageError or Superseded, with what served
+        before still serving."""
+        image = await self._build()
+        self.releasing = True
+        return await self._release(image)
+
+    async def _build(self) -> Image:
+        work, tools = self._work, self._tools
+        config = work.source.config
+        tools.emit(BuildStarted(build=work.number, cause=work.plan.cause, expected=dict(work.plan.reasons)))
+        bases = base_images(work.source.dockerfile, config.build_args, config.target)
+        await pull_missing(tools.engine, bases, work.number, tools.emit)
+        image = await self._builder().build(self._job(), tools.emit)
+        tools.emit(
+            BuildFinished(
+                build=work.number,
+                image=image.id,
+                seconds=round(image.seconds, 4),
+                steps=tuple(step_info(step) for step in image.steps),
+                cached=_cached(image),
+            )
+        )
+        return image
+
+    def _builder(self) -> Builder:
+        engine = self._tools.engine
+        return BuildKitBuilder(engine) if self._tools.info.buildkit else ClassicBuilder(engine)
+
+    def _job(self) -> BuildJob:
+        work, source, config = self._work, self._work.source, self._work.source.config
+        return BuildJob(
+            number=work.number,
+            tag=image_tag(config.project, work.number),
+            root=config.context,
+            snapshot=source.snapshot,
+            plan=work.plan,
+            dockerfile=source.dockerfile_name,
+            labels=revision_labels(config, work.number, source.context_digest, ROLE_IMAGE),
+            extra={source.dockerfile_name: source.dockerfile_bytes},
+            target=config.target,
+            build_args=config.build_args,
+            no_cache=work.no_cache,
+            network=config.build_network,
+        )
+
+    async def _release(self, image: Image) -> Served:
+        work, tools = self._work, self._tools
+        config = work.source.config
+        revision = Revision(work.number, image.id, work.source.context_digest, config.config_hash)
+        tools.emit(ReleaseStarted(revision=revision.number, strategy=config.swap))
+        facts = await tools.engine.image(image.id)
+        if facts is None:
+            raise EngineRefused(f"the image of build {work.number} is gone", cause="somebody removed it")
+        for mount in mounts(config, facts):
+            if mount.kind == "volume":
+                await tools.engine.ensure_volume(mount.source, project_labels(config, ROLE_VOLUME))
+        ports = self._ports(facts)
+        handover = await self._hand_over(facts, revision, ports)
+        url = self._url(ports, handover.container)
+        serving = Serving(
+            revision,
+            handover.container.id,
+            tuple(self._backends(handover.container, ports).values()),
+            url,
+        )
+        tools.emit(
+            ReleaseServed(
+                revision=revision.number,
+                image=image.id,
+                strategy=config.swap,
+                url=url,
+                timings=self._timings(image, handover),
+                cached=_cached(image),
+                steps=len(image.steps),
+            )
+        )
+        return Served(serving, image)
+
+    def _ports(self, facts: ImageFacts) -> tuple[PortMapping, ...]:
+        """The published mappings with the container ports that this very image serves on."""
+        config = self._work.source.config
+        command = (*facts.entrypoint, *facts.command)
+        if config.ports or config.swap == "recreate":
+            return publish(config.ports, facts.exposed, command)
+        return retarget(self._tools.ports.mappings, facts.exposed, command)
+
+    async def _hand_over(
+        self, facts: ImageFacts, revision: Revision, ports: tuple[PortMapping, ...]
+    ) -> Handover:
+        tools, config = self._tools, self._work.source.config
+        command = (*facts.entrypoint, *facts.command)
+        candidate = Candidate(
+            spec=container_spec(config, facts, revision, tools.info, ports),
+            readiness=Readiness(
+                port=next((port.container_port for port in ports if port.protocol == "tcp"), 0),
+                health_path=config.health_path,
+                healthcheck=facts.healthcheck,
+                speak=must_speak(command),
+                timeout=config.start_timeout,
+            ),
+        )
+
+        async def flip(container: ContainerFacts) -> None:
+            if config.swap == "rolling":
+                tools.ports.retarget(ports)
+                await tools.ports.flip(self._backends(container, ports))
+
+        hooks = Hooks(
+            started=lambda container: tools.logs.follow(container, revision.number),
+            confirm=self._confirm,
+            flip=flip,
+        )
+        if config.swap == "rolling":
+            return await rolling(tools.engine, tools.info, candidate, hooks)
+        previous = self._previous.container if self._previous else None
+        try:
+            return await recreate(tools.engine, tools.info, candidate, hooks, previous, config.stop_grace)
+        except PortTaken as error:
+            raise await name_owner(tools.engine, _taken(ports, error)) from error
+
+    async def _confirm(self) -> None:
+        if not self._work.insist:
+            await self._confirm_disk(self._work)
+        self.committed = True
+
+    def _backends(self, container: ContainerFacts, ports: tuple[PortMapping, ...]) -> dict[int, Backend]:
+        return backends(container, tuple(port.container_port for port in ports), self._tools.info)
+
+    def _url(self, ports: tuple[PortMapping, ...], container: ContainerFacts) -> str:
+        if self._work.source.config.swap == "rolling":
+            return self._tools.ports.urls[0]
+        first = ports[0]
+        published = container.published.get(f"{first.container_port}/{first.protocol}", ())
+        return browser_url(first, published[0].port if published else first.host_port)
+
+    def _timings(self, image: Image, handover: Handover) -> TimingsInfo:
+        work = self._work
+        return TimingsInfo(
+            detect=round(work.detect, 4),
+            context=round(work.source.seconds, 4),
+            build=round(image.seconds, 4),
+            boot=round(handover.boot, 4),
+            flip=round(handover.flip, 4),
+            total=round(time.monotonic() - work.first_seen, 4),
+        )
+
+
+def image_tag(project: str, number: int) -> str:
+    """The tag of a revision's image."""
+    return f"devbox/{project}:r{number}"
+
+
+def _cached(image: Image) -> int:
+    return sum(step.cached for step in image.steps)
+
+
+def _taken(ports: tuple[PortMapping, ...], error: PortTaken) -> PortMapping:
+    """The mapping that the engine's text speaks of, the first one where it names none."""
+    text = f"{error.what} {error.cause}"
+    return next((port for port in ports if f":{port.host_port}" in text), ports[0])

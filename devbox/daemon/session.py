@@ -1,0 +1,186 @@
+"""One `devbox up`: everything it needs is started, the loop runs, and everything is ended again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from devbox import __version__
+from devbox.daemon.adopt import adopt
+from devbox.daemon.applog import LogFollowers
+from devbox.daemon.hostports import HostPorts
+from devbox.daemon.lock import ProjectLock, make_runtime_directory
+from devbox.daemon.loop import Loop
+from devbox.daemon.memory import recall, refuse_foreign_project
+from devbox.daemon.project import Project
+from devbox.daemon.round import Tools
+from devbox.daemon.source import Settings
+from devbox.daemon.teardown import release_ports, take_down
+from devbox.daemon.work import Serving
+from devbox.engine import connect
+from devbox.engine.protocol import Engine
+from devbox.errors import DevboxError, EngineError
+from devbox.events import Bus, ReleaseServed, SessionStarted, SessionStopped, TimingsInfo
+from devbox.report import Renderer
+
+EXIT_INTERRUPTED = 130
+_TICK = 0.1
+_SIGNALS = {
+    signal.SIGINT: ("interrupted", EXIT_INTERRUPTED),
+    signal.SIGTERM: ("terminated", 0),
+    signal.SIGHUP: ("terminal closed", 0),
+}
+
+
+@dataclass(slots=True)
+class _Stop:
+    """How the session was asked to end; `reason` is '' while it was not."""
+
+    reason: str = ""
+    exit_code: int = 0
+
+
+async def run_session(
+    root: Path, flags: Mapping[str, Any], environ: Mapping[str, str], renderer: Renderer, *, watch: bool
+) -> int:
+    """Serves the project until it is told to stop, and returns the exit code.
+
+    Ctrl-C stops the application, keeps its volumes and leaves nothing else behind; a second one leaves at
+    once, with the application still serving. Raises DevboxError where it cannot start, or, without
+    `watch`, where the build or the application fails.
+    """
+    settings = Settings(root, flags, environ)
+    directory = make_runtime_directory(settings.config.root)
+    with ProjectLock(directory), _stopping_on_signals(renderer) as stop:
+        async with _ticking(renderer):
+            engine = await connect()
+            try:
+                return await _serve(engine, settings, directory, renderer, stop, watch=watch)
+            finally:
+                await engine.close()
+
+
+async def _serve(
+    engine: Engine, settings: Settings, directory: Path, renderer: Renderer, stop: _Stop, *, watch: bool
+) -> int:
+    bus = Bus(renderer)
+    ports = HostPorts(engine, directory)
+    logs = LogFollowers(engine, bus)
+    serving: Serving | None = None
+    running = False
+    try:
+        info = await engine.info()
+        tools = Tools(engine, info, ports, logs, bus)
+        project = Project(settings, ports)
+        source = await project.read()
+        memory = await recall(engine, settings.config.project)
+        refuse_foreign_project(memory, settings.config)
+        pointed = await project.arrange(source.dockerfile)
+        running = True
+        serving = await adopt(engine, info, ports, settings.config, memory, pointed)
+        _announce(bus, settings, f"{info.name} {info.version}", ports, serving)
+        await Loop(project, tools, watch=watch).run(serving, memory.last_number)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if not stop.reason or task is None:
+            raise
+        task.uncancel()
+        await _end(engine, settings, ports, renderer)
+        bus(SessionStopped(reason=stop.reason))
+        return stop.exit_code
+    except DevboxError:
+        if running:
+            await _end(engine, settings, ports, renderer)
+        elif not await engine_serves(engine, settings):
+            await release_ports(ports, settings.config.root)
+        raise
+    finally:
+        await logs.close()
+        await ports.close()
+    return 0
+
+
+def _announce(bus: Bus, settings: Settings, engine: str, ports: HostPorts, serving: Serving | None) -> None:
+    config = settings.config
+    urls = ports.urls if config.swap == "rolling" else ()
+    bus(
+        SessionStarted(
+            project=config.project, root=str(config.root), urls=urls, engine=engine, version=__version__
+        )
+    )
+    if serving is not None:
+        bus(
+            ReleaseServed(
+                revision=serving.revision.number,
+                image=serving.revision.image,
+                strategy="adopted",
+                url=serving.url,
+                timings=TimingsInfo(),
+            )
+        )
+
+
+async def _end(engine: Engine, settings: Settings, ports: HostPorts, renderer: Renderer) -> None:
+    """Takes the project down; an engine that does not answer keeps what it has, and this is said."""
+    renderer.message("stopping the application, keeping its volumes (Ctrl-C again to leave at once)")
+    try:
+        await take_down(engine, settings.config, ports, volumes=False)
+    except EngineError as error:
+        renderer.message(f"the application may still run: {error} (devbox down removes it later)")
+        await release_ports(ports, settings.config.root)
+
+
+async def engine_serves(engine: Engine, settings: Settings) -> bool:
+    """True where a container of the project runs; also where the engine cannot be asked."""
+    try:
+        return any(item.running for item in await engine.containers(settings.config.project))
+    except EngineError:
+        return True
+
+
+@contextmanager
+def _stopping_on_signals(renderer: Renderer) -> Iterator[_Stop]:
+    """The first signal cancels the session's task; the second one leaves the process at once."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    stop = _Stop()
+
+    def asked(number: int) -> None:
+        if stop.reason:
+            with suppress(Exception):
+                renderer.__exit__(None, None, None)
+            os._exit(EXIT_INTERRUPTED)
+        stop.reason, stop.exit_code = _SIGNALS[signal.Signals(number)]
+        if task is not None:
+            task.cancel()
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, asked, number)
+    try:
+        yield stop
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+@asynccontextmanager
+async def _ticking(renderer: Renderer) -> AsyncIterator[None]:
+    """Moves the renderer's clock ten times a second."""
+
+    async def tick() -> None:
+        while True:
+            await asyncio.sleep(_TICK)
+            renderer.tick()
+
+    task = asyncio.create_task(tick())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,97 @@
+"""Reading what is on disk: settings, build context and Dockerfile as one Source."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from devbox.build.dockerfile import parse
+from devbox.config import Config, load
+from devbox.daemon.work import Source
+from devbox.errors import ConfigError, DockerfileError
+from devbox.watch import Watcher
+
+_OUTSIDE_NAME = ".devbox.Dockerfile"
+
+
+class Settings:
+    """The settings of a project as they stand on disk, re-read where a file they come from changed.
+
+    A settings file that cannot be used leaves the former Config in force.
+    """
+
+    def __init__(self, root: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+        self._root, self._flags, self._environ = root, flags, environ
+        self.config = load(root, flags, environ)
+        self._seen = self._stamp()
+
+    def reload(self) -> bool:
+        """True where the files changed and gave another Config; raises ConfigError once for a bad change."""
+        stamp = self._stamp()
+        if stamp == self._seen:
+            return False
+        self._seen = stamp
+        former, self.config = self.config, load(self._root, self._flags, self._environ)
+        # The new files may name env files that the stamp above did not cover.
+        self._seen = self._stamp()
+        return self.config != former
+
+    def _stamp(self) -> tuple[bytes | None, ...]:
+        """The content of every file that the Config comes from."""
+        return tuple(_content(path) for path in self.config.watched_files)
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+async def read_source(config: Config, watcher: Watcher) -> Source:
+    """What a build started now would be made of; raises DockerfileError, ContextError."""
+    began = time.monotonic()
+    snapshot = await watcher.scan()
+    content = await asyncio.to_thread(_dockerfile, config)
+    dockerfile = parse(content.decode("utf-8-sig", errors="replace"), str(_shown(config)))
+    name = _name_in_context(config)
+    digest = hashlib.sha256(f"{snapshot.digest}\0{name}\0".encode() + content).hexdigest()[:32]
+    return Source(config, snapshot, dockerfile, content, name, digest, time.monotonic() - began)
+
+
+def _dockerfile(config: Config) -> bytes:
+    try:
+        return config.dockerfile.read_bytes()
+    except FileNotFoundError as error:
+        raise DockerfileError(
+            f"there is no {_shown(config)} in {config.root}",
+            path=str(_shown(config)),
+            hint="write one (the README shows a good one for FastAPI), or name it with --dockerfile",
+        ) from error
+    except OSError as error:
+        raise DockerfileError(
+            f"{_shown(config)} cannot be read", path=str(_shown(config)), cause=error.strerror or str(error)
+        ) from error
+
+
+def _shown(config: Config) -> Path:
+    """The Dockerfile's path as the user would type it."""
+    return Path(os.path.relpath(config.dockerfile, config.root))
+
+
+def _name_in_context(config: Config) -> str:
+    """The Dockerfile's name within the tar: its own where it lies in the context."""
+    if config.dockerfile.is_relative_to(config.context):
+        return config.dockerfile.relative_to(config.context).as_posix()
+    return _OUTSIDE_NAME
+
+
+def settings_problem(error: ConfigError) -> str:
+    """The reason to give for settings that stay as they were."""
+    hint = f" ({error.hint})" if error.hint else ""
+    return f"{error}{hint}; the former settings stay"

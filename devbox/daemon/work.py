@@ -1,0 +1,120 @@
+"""What a round works on, what becomes of it, and what to do about a hint. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from devbox.build.dockerfile import Dockerfile
+from devbox.config import Config
+from devbox.model import Backend, Image, Plan, Revision, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What makes one image and container differ from another: equal identities need no work."""
+
+    context_digest: str
+    config_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is on disk at one moment: settings, build context, Dockerfile; `seconds` it took to read."""
+
+    config: Config
+    snapshot: Snapshot
+    dockerfile: Dockerfile
+    dockerfile_bytes: bytes
+    dockerfile_name: str
+    context_digest: str
+    seconds: float
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.context_digest, self.config.config_hash)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One round: build `number` out of `source`.
+
+    `first_seen` is when the first write that it answers to was seen, `detect` the seconds from there to the
+    decision. With `insist` the result serves even if the disk moved on meanwhile: a tree that never comes
+    to rest must not keep the old code serving for good.
+    """
+
+    number: int
+    source: Source
+    plan: Plan
+    first_seen: float
+    detect: float
+    insist: bool = False
+    no_cache: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The container that serves, and where."""
+
+    revision: Revision
+    container: str
+    backends: tuple[Backend, ...]
+    url: str
+    alive: bool = True
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.revision.context_digest, self.revision.config_hash)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A round's success."""
+
+    serving: Serving
+    image: Image
+
+
+class Verdict(StrEnum):
+    """What a look at the disk leads to."""
+
+    BUILD = "build"
+    NOTHING = "nothing"
+    REVERT = "revert"
+
+
+def decide(
+    now: Identity,
+    *,
+    building: Identity | None,
+    attempted: Identity | None,
+    serving: Serving | None,
+    retry: bool,
+) -> Verdict:
+    """What to do when the disk holds `now`.
+
+    BUILD: make it. NOTHING: it is being made, or serves, or failed and nobody asked again (`retry`). REVERT:
+    it is what serves, while something else was tried since: end that.
+    """
+    if building is not None:
+        if now == building:
+            return Verdict.NOTHING
+        return Verdict.REVERT if _serves(serving, now) else Verdict.BUILD
+    if _serves(serving, now):
+        return Verdict.NOTHING if attempted == now else Verdict.REVERT
+    if attempted == now and not retry:
+        return Verdict.NOTHING
+    return Verdict.BUILD
+
+
+def _serves(serving: Serving | None, now: Identity) -> bool:
+    return serving is not None and serving.alive and serving.identity == now
+
+
+def worth_finishing(running: Iterable[str], affected: Iterable[str]) -> bool:
+    """Whether a superseded build should go on for its running step's sake: a RUN that the newer change does
+    not touch, and whose result the next build takes from the cache."""
+    touched = set(affected)
+    return any(instruction.startswith("RUN ") and instruction not in touched for instruction in running)

@@ -1,0 +1,230 @@
+"""Is a container ready: its port answers, and its health says so."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from devbox.engine.protocol import ContainerFacts, Engine, EngineInfo
+from devbox.errors import EngineError, StartFailed
+from devbox.model import Backend
+from devbox.release.listening import diagnose, parse
+
+_POLL = 0.004
+_POLL_HEALTH = 0.05
+_CONNECT_BOUND = 1.0
+_ANSWER_BOUND = 5.0
+_DIAGNOSE_EVERY = 2.0
+_LOG_LINES = 40
+# These open their port only once the application is loaded; a port that answers is proof enough for them.
+_OPENS_PORT_WHEN_LOADED = ("uvicorn", "fastapi", "hypercorn", "flask", "granian", "daphne")
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What "ready" means for one image.
+
+    `port` is the application's port in the container. `health_path` must answer 2xx or 3xx; else
+    `healthcheck` (the image's HEALTHCHECK test as the engine gives it) must succeed; else, where `speak`
+    is set, any HTTP answer counts; else an open port does. `timeout` in seconds.
+    """
+
+    port: int
+    health_path: str = ""
+    healthcheck: tuple[str, ...] = ()
+    speak: bool = False
+    timeout: float = 30.0
+
+
+def must_speak(command: Sequence[str]) -> bool:
+    """True where an open port proves nothing: the server may listen before it has loaded the application
+    (gunicorn does), so that only an answer counts."""
+    text = " ".join(command)
+    return "gunicorn" in text or not any(name in text for name in _OPENS_PORT_WHEN_LOADED)
+
+
+def backends(facts: ContainerFacts, ports: Sequence[int], engine: EngineInfo) -> dict[int, Backend]:
+    """Where each port of the container can be dialled from this machine; ports without one are left out."""
+    if engine.reaches_containers and facts.address:
+        return {port: Backend(facts.address, port) for port in ports}
+    found = {}
+    for port in ports:
+        for published in facts.published.get(f"{port}/tcp", ()):
+            found[port] = Backend(engine.publish_host, published.port)
+            break
+    return found
+
+
+async def wait_ready(
+    engine: Engine, container: str, info: EngineInfo, readiness: Readiness
+) -> ContainerFacts:
+    """Returns once the container is ready; raises StartFailed when it exits or runs out of time.
+
+    The container's end is noticed at once, not at the next poll.
+    """
+    ended = asyncio.ensure_future(engine.wait(container))
+    probing = asyncio.ensure_future(_probe(engine, container, info, readiness))
+    try:
+        await asyncio.wait({ended, probing}, return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            raise await _exited(engine, container, ended.result())
+        facts = await probing
+        if not facts.running:
+            raise await _exited(engine, container, facts.exit_status)
+        return facts
+    finally:
+        for task in (ended, probing):
+            task.cancel()
+        await asyncio.gather(ended, probing, return_exceptions=True)
+
+
+async def _exited(engine: Engine, container: str, status: int) -> StartFailed:
+    facts = await engine.container(container)
+    if facts is not None and facts.out_of_memory:
+        return StartFailed(
+            f"exited with status {status}",
+            exit_status=status,
+            log=await log_tail(engine, container),
+            cause="it was killed for using more memory than it may",
+        )
+    return StartFailed(
+        f"exited with status {status}", exit_status=status, log=await log_tail(engine, container)
+    )
+
+
+async def log_tail(engine: Engine, container: str) -> tuple[str, ...]:
+    """The last lines that a container wrote; empty where it is gone."""
+    try:
+        return tuple([piece.line async for piece in engine.logs(container, follow=False, tail=_LOG_LINES)])
+    except EngineError:
+        return ()
+
+
+async def _probe(engine: Engine, container: str, info: EngineInfo, readiness: Readiness) -> ContainerFacts:
+    deadline = time.monotonic() + readiness.timeout
+    target = await _dial_address(engine, container, info, readiness, deadline)
+    diagnose_at = time.monotonic() + _DIAGNOSE_EVERY
+    while not await _opens(target, patient=not info.reaches_containers):
+        now = time.monotonic()
+        if now >= diagnose_at:
+            diagnose_at = now + _DIAGNOSE_EVERY
+            await _fail_if_hopeless(engine, container, readiness)
+        if now >= deadline:
+            raise await _too_late(engine, container, readiness, f"nothing answers on port {readiness.port}")
+        await asyncio.sleep(_POLL)
+    last = ""
+    while (last := await _health(engine, container, target, readiness)) != "":
+        if time.monotonic() >= deadline:
+            raise await _too_late(engine, container, readiness, last)
+        await asyncio.sleep(_POLL_HEALTH)
+    facts = await engine.container(container)
+    if facts is None:
+        raise StartFailed("was removed while it started")
+    return facts
+
+
+async def _dial_address(
+    engine: Engine, container: str, info: EngineInfo, readiness: Readiness, deadline: float
+) -> Backend:
+    while True:
+        facts = await engine.container(container)
+        if facts is None:
+            raise StartFailed("was removed while it started")
+        found = backends(facts, (readiness.port,), info)
+        if found:
+            return found[readiness.port]
+        if time.monotonic() >= deadline:
+            raise await _too_late(engine, container, readiness, "the engine gives it no address")
+        await asyncio.sleep(_POLL)
+
+
+async def _opens(target: Backend, *, patient: bool) -> bool:
+    """True where the port accepts. Docker's proxy accepts before the application listens and hangs up at
+    once: `patient` waits a moment for that."""
+    try:
+        async with asyncio.timeout(_CONNECT_BOUND):
+            reader, writer = await asyncio.open_connection(target.host, target.port)
+    except (OSError, TimeoutError):
+        return False
+    try:
+        if not patient:
+            return True
+        async with asyncio.timeout(0.1):
+            return bool(await reader.read(1))
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
+    finally:
+        writer.close()
+
+
+async def _health(engine: Engine, container: str, target: Backend, readiness: Readiness) -> str:
+    """'' when good, else what is not."""
+    if readiness.health_path:
+        status = await _http_status(target, readiness.health_path)
+        if 200 <= status < 400:
+            return ""
+        return (
+            f"GET {readiness.health_path} answered {status}"
+            if status
+            else f"GET {readiness.health_path} failed"
+        )
+    if readiness.healthcheck and readiness.healthcheck[0] != "NONE":
+        kind, *rest = readiness.healthcheck
+        command = ("/bin/sh", "-c", *rest) if kind == "CMD-SHELL" else tuple(rest)
+        result = await engine.exec(container, command, _ANSWER_BOUND)
+        if result.exit_status == 0:
+            return ""
+        return f"HEALTHCHECK ended with status {result.exit_status}: {result.output.strip()[-200:]}"
+    if readiness.speak and not await _http_status(target, "/"):
+        return "the port is open, but no HTTP answer comes"
+    return ""
+
+
+async def _http_status(target: Backend, path: str) -> int:
+    """The status of GET `path`, 0 where no HTTP answer came within 5 seconds."""
+    request = (
+        f"GET {path} HTTP/1.1\r\nHost: {target.host}:{target.port}\r\n"
+        "User-Agent: devbox-probe\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+    )
+    try:
+        async with asyncio.timeout(_ANSWER_BOUND):
+            reader, writer = await asyncio.open_connection(target.host, target.port)
+            try:
+                writer.write(request.encode())
+                line = await reader.readline()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError, ValueError):
+        return 0
+    version, _, rest = line.partition(b" ")
+    digits = rest[:3]
+    return int(digits) if version.startswith(b"HTTP/1.") and digits.isdigit() else 0
+
+
+async def _fail_if_hopeless(engine: Engine, container: str, readiness: Readiness) -> None:
+    """Raises StartFailed where the application listens, but where nobody can reach it."""
+    cause, hint = await _diagnosis(engine, container, readiness)
+    if cause:
+        raise StartFailed("is not reachable", log=await log_tail(engine, container), cause=cause, hint=hint)
+
+
+async def _diagnosis(engine: Engine, container: str, readiness: Readiness) -> tuple[str, str]:
+    try:
+        table = await engine.exec(container, ("cat", "/proc/net/tcp", "/proc/net/tcp6"), _ANSWER_BOUND)
+    except EngineError:
+        return "", ""
+    return diagnose(parse(table.output), readiness.port)
+
+
+async def _too_late(engine: Engine, container: str, readiness: Readiness, last: str) -> StartFailed:
+    cause, hint = await _diagnosis(engine, container, readiness)
+    return StartFailed(
+        f"was not ready within {readiness.timeout:g}s",
+        log=await log_tail(engine, container),
+        cause=cause or last,
+        hint=hint or "start_timeout in the settings gives it longer",
+    )

@@ -1,0 +1,90 @@
+"""What a revision's container is created from. Pure: Config and image in, ContainerSpec out."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+from devbox.config import Config
+from devbox.engine.protocol import ContainerSpec, EngineInfo, ImageFacts
+from devbox.model import (
+    LABEL_CONFIG_HASH,
+    LABEL_CONTEXT_DIGEST,
+    LABEL_PROJECT,
+    LABEL_REVISION,
+    LABEL_ROLE,
+    LABEL_ROOT,
+    PortMapping,
+    Revision,
+    VolumeMount,
+)
+
+ROLE_APP = "app"
+ROLE_VOLUME = "volume"
+ROLE_IMAGE = "image"
+
+
+def project_labels(config: Config, role: str) -> dict[str, str]:
+    """The labels of everything devbox makes for a project."""
+    return {LABEL_PROJECT: config.project, LABEL_ROLE: role, LABEL_ROOT: str(config.root)}
+
+
+def revision_labels(config: Config, number: int, context_digest: str, role: str) -> dict[str, str]:
+    """The labels of an image or a container: what it was made from, so that it can be found again."""
+    return {
+        **project_labels(config, role),
+        LABEL_REVISION: str(number),
+        LABEL_CONFIG_HASH: config.config_hash,
+        LABEL_CONTEXT_DIGEST: context_digest,
+    }
+
+
+def mounts(config: Config, image: ImageFacts) -> tuple[VolumeMount, ...]:
+    """Every mount of a revision: the configured ones, and the image's own VOLUMEs.
+
+    An anonymous volume gets a name of the project's own, made from its path: that is how each revision
+    gets the same one, and `down` then `up` too.
+    """
+    targets = {mount.target for mount in config.volumes}
+    declared = tuple(
+        VolumeMount("anonymous", "", path.rstrip("/"))
+        for path in image.volumes
+        if path.rstrip("/") and path.rstrip("/") not in targets
+    )
+    return tuple(
+        replace(mount, kind="volume", source=anonymous_volume_name(config.project, mount.target))
+        if mount.kind == "anonymous"
+        else mount
+        for mount in (*config.volumes, *declared)
+    )
+
+
+def anonymous_volume_name(project: str, target: str) -> str:
+    """The name under which a project's anonymous volume at `target` is kept."""
+    return f"devbox-{project}-{hashlib.sha256(target.encode()).hexdigest()[:12]}"
+
+
+def container_spec(
+    config: Config, image: ImageFacts, revision: Revision, engine: EngineInfo, ports: tuple[PortMapping, ...]
+) -> ContainerSpec:
+    """The container of a revision.
+
+    `ports` are the published mappings. Docker publishes them itself with swap = recreate; behind the gate
+    it publishes none where the container's own address can be dialled, else each on an ephemeral port.
+    """
+    if config.swap == "recreate":
+        published = ports
+    elif engine.reaches_containers:
+        published = ()
+    else:
+        wanted = {port.container_port for port in ports}
+        address = "127.0.0.1" if engine.publish_host in {"127.0.0.1", "localhost", "::1"} else ""
+        published = tuple(PortMapping(address, 0, port) for port in sorted(wanted))
+    return ContainerSpec(
+        name=f"devbox-{config.project}-r{revision.number}",
+        image=revision.image,
+        labels=revision_labels(config, revision.number, revision.context_digest, ROLE_APP),
+        environment=config.environment,
+        mounts=mounts(config, image),
+        ports=published,
+    )
