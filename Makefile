@@ -1,0 +1,43 @@
+PYTHON := .venv/bin/python
+WITH_ENGINE := $(PYTHON) -m scripts.with_engine
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test test-unit lint fmt bench clean picture engine
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: engine ## devbox up on sample/; Ctrl-C ends it
+	@trap : INT; $(WITH_ENGINE) .venv/bin/devbox up sample || test $$? -eq 130
+
+test: lint engine ## every check and every test, on a real engine
+	$(WITH_ENGINE) $(PYTHON) -m pytest tests/unit tests/engine tests/e2e
+
+test-unit: .venv/installed ## the tests that need no engine
+	$(PYTHON) -m pytest tests/unit
+
+lint: .venv/installed ## ruff and mypy
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m mypy
+
+fmt: .venv/installed ## format, and fix what can be fixed
+	$(PYTHON) -m ruff format
+	$(PYTHON) -m ruff check --fix
+
+bench: engine ## measure a save against the other ways
+	$(WITH_ENGINE) $(PYTHON) -m bench
+
+picture: engine ## draw the README's picture
+	$(WITH_ENGINE) $(PYTHON) scripts/picture.py
+
+clean: ## remove what make made in this checkout
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/out
+	find devbox tests scripts bench -type d -name __pycache__ -prune -exec rm -rf {} +
+
+engine: .venv/installed
+	@$(PYTHON) -m scripts.setup
+
+.venv/installed: pyproject.toml scripts/venv
+	@scripts/venv

@@ -1,0 +1,95 @@
+"""`kill -9` of devbox: the port goes on answering, and the next `up` takes over what runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import docker
+
+from tests.e2e.apps import write_project, write_server
+from tests.e2e.conftest import StartUp, containers_of
+from tests.e2e.devboxes import answer, run
+
+
+def _containers(engine: docker.DockerClient, project: str) -> list[str]:
+    return [str(item.id) for item in containers_of(engine, project)]
+
+
+def test_what_a_killed_devbox_served_goes_on_and_is_adopted_without_a_restart(
+    folder: Path, start: StartUp, engine: docker.DockerClient
+) -> None:
+    write_project(folder)
+    first = start()
+    served = first.served(bound=120)
+    url = first.url
+    before = _containers(engine, folder.name)
+    first.kill()
+    for _ in range(20):
+        assert answer(url) == "one"
+    second = start()
+    adopted = second.served()
+    assert adopted["strategy"] == "adopted"
+    assert adopted["revision"] == served["revision"]
+    assert adopted["url"] == url
+    assert _containers(engine, folder.name) == before
+    write_server(folder, "two")
+    second.serves("two")
+    assert second.url == url
+    assert second.of("build.started")[0]["build"] > served["revision"]
+
+
+def test_edits_made_while_devbox_was_away_are_served_by_the_next_up(folder: Path, start: StartUp) -> None:
+    write_project(folder)
+    first = start()
+    first.served(bound=120)
+    url = first.url
+    first.kill()
+    write_server(folder, "made meanwhile")
+    assert answer(url) == "one"
+    second = start()
+    second.served()
+    second.serves("made meanwhile")
+    assert second.of("build.started")[0]["cause"] == "changed while devbox was not running"
+
+
+def test_a_devbox_killed_in_the_middle_of_a_swap_leaves_the_old_revision_and_no_leftovers(
+    folder: Path, start: StartUp, engine: docker.DockerClient
+) -> None:
+    write_project(folder)
+    first = start()
+    first.served(bound=120)
+    server = folder / "server.py"
+    server.write_text("import time\ntime.sleep(3)\n" + server.read_text().replace("'one'", "'two'"))
+    first.wait_for("release.started", after=first.seq)
+    first.kill()
+    assert answer(first.url) == "one"
+    second = start()
+    second.served()
+    second.serves("two")
+    assert second.interrupt() == 130
+    assert _containers(engine, folder.name) == []
+
+
+def test_down_ends_what_a_killed_devbox_left(
+    folder: Path, start: StartUp, engine: docker.DockerClient
+) -> None:
+    write_project(folder)
+    up = start()
+    up.served(bound=120)
+    up.kill()
+    assert run("down", str(folder)).returncode == 0
+    assert _containers(engine, folder.name) == []
+    assert answer(up.url) == ""
+
+
+def test_the_gate_is_started_again_when_it_dies(folder: Path, start: StartUp) -> None:
+    write_project(folder)
+    up = start()
+    up.served(bound=120)
+    os.kill(json.loads(run("status", str(folder), "--json").stdout)["gate"], signal.SIGKILL)
+    up.serves("one")
+    write_server(folder, "two")
+    up.serves("two")

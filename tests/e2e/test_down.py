@@ -1,0 +1,83 @@
+"""After the end nothing of ours is left, and everything of others is untouched."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import docker
+import psutil
+
+from tests.e2e.apps import write_project, write_server
+from tests.e2e.conftest import StartUp, left_behind
+from tests.e2e.devboxes import run
+
+
+def test_ctrl_c_and_down_leave_nothing_and_touch_nothing_foreign(
+    folder: Path, start: StartUp, engine: docker.DockerClient
+) -> None:
+    write_project(folder)
+    foreign = engine.containers.run("python:3.13-slim", ["sleep", "600"], detach=True, init=True)
+    try:
+        images = {image.id for image in engine.images.list()}
+        networks = {network.id for network in engine.networks.list()}
+        up = start()
+        up.served(bound=120)
+        write_server(folder, "two")
+        up.serves("two")
+        assert up.interrupt() == 130
+        assert left_behind(engine, folder.name) == []
+        assert run("down", str(folder)).returncode == 0
+        assert left_behind(engine, folder.name) == []
+        foreign.reload()
+        assert foreign.status == "running"
+        assert images <= {image.id for image in engine.images.list()}
+        assert networks == {network.id for network in engine.networks.list()}
+        runtime = os.environ["XDG_RUNTIME_DIR"]
+        commands = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
+        assert [command for command in commands if runtime in command] == []
+    finally:
+        foreign.remove(force=True)
+
+
+def test_down_ends_a_running_devbox(folder: Path, start: StartUp, engine: docker.DockerClient) -> None:
+    write_project(folder)
+    up = start()
+    up.served(bound=120)
+    down = run("down", str(folder))
+    assert down.returncode == 0
+    assert up.process.wait(20) == 0
+    assert left_behind(engine, folder.name) == []
+
+
+def test_down_of_what_never_ran_is_fine(folder: Path) -> None:
+    write_project(folder)
+    assert run("down", str(folder)).returncode == 0
+
+
+def test_only_the_last_images_are_kept(folder: Path, start: StartUp, engine: docker.DockerClient) -> None:
+    write_project(folder)
+    (folder / "devbox.toml").write_text("keep_images = 2\n")
+    up = start()
+    up.served(bound=120)
+    for number in range(5):
+        write_server(folder, f"{number}")
+        up.serves(f"{number}")
+    label = {"label": f"dev.devbox.project={folder.name}"}
+    assert up.interrupt() == 130
+    tags = sorted(tag for image in engine.images.list(filters=label) for tag in image.tags)
+    assert len(tags) <= 3
+    assert tags[-1] == f"devbox/{folder.name}:r6"
+
+
+def test_a_second_ctrl_c_leaves_at_once(folder: Path, start: StartUp) -> None:
+    write_project(folder)
+    server = folder / "server.py"
+    server.write_text(server.read_text().replace("lambda *_: sys.exit(0)", "signal.SIG_IGN"))
+    (folder / "devbox.toml").write_text("stop_grace = 30\n")
+    up = start()
+    up.served(bound=120)
+    up.process.send_signal(2)
+    up.process.send_signal(2)
+    up.process.send_signal(2)
+    assert up.process.wait(5) == 130
