@@ -56,7 +56,7 @@ class DockerfileError(UsageError):
     """The Dockerfile is missing or does not parse; `line` counts from 1, 0 where no line is meant."""
 
     def __init__(self, what: str, *, path: str = "", line: int = 0, cause: str = "", hint: str = "") -> None:
-        super().__init__(what, cause=cause, hint=hint)
+        super().__init__(f"{path}:{line}: {what}" if path and line else what, cause=cause, hint=hint)
         self.path = path
         self.line = line
 

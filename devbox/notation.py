@@ -15,7 +15,7 @@ from devbox.model import PortMapping, VolumeMount
 
 _PORT = re.compile(
     r"""
-    (?: (?: \[(?P<ip6>[0-9a-fA-F:.]+)\] | (?P<ip4>[0-9.]+) ) : )?
+    (?: (?: \[(?P<ip6>[0-9a-fA-F:.]+)\] | (?P<ip4>[0-9]+(?:\.[0-9]+){3}) ) : )?
     (?: (?P<host>\d*(?:-\d+)?) : )?
     (?P<container>\d+(?:-\d+)?)
     (?: / (?P<protocol>[a-z]+) )?

@@ -15,7 +15,6 @@ from devbox.release.ports import browser_url
 
 _DRAIN_QUIET = 0.3
 _DRAIN_BOUND = 5.0
-_LOOK_AGAIN = 0.2
 
 
 class HostPorts:
@@ -29,6 +28,7 @@ class HostPorts:
         self._socket = directory / "gate.sock"
         self._log = directory / "gate.log"
         self._gate: gates.GateClient | None = None
+        self._held = asyncio.Event()
         self._mappings: dict[str, PortMapping] = {}
         self._bound: dict[str, int] = {}
         self._targets: dict[str, Backend] = {}
@@ -68,15 +68,15 @@ class HostPorts:
 
     async def refuse(self, message: str) -> None:
         """Answers clients with `message` until the next flip, instead of holding them."""
-        if message != self._message:
+        if self._mappings and message != self._message:
             await (await self._client()).refuse(message)
             self._message = message
 
     async def disconnect(self) -> None:
         """Points nowhere, so that clients are held or told instead of sent to a container that ended."""
         self._targets = {}
-        gate = await self._client()
-        await gate.point(dict.fromkeys(self._mappings))
+        if self._mappings:
+            await self._point({})
 
     def retarget(self, mappings: tuple[PortMapping, ...]) -> None:
         """Takes new container ports for the same host ports, before a flip."""
@@ -88,14 +88,15 @@ class HostPorts:
 
     async def drain(self, backends: tuple[Backend, ...]) -> None:
         """Returns once the connections to backends of the past are over or idle, after 5 s at most."""
-        gate = await self._client()
-        await gate.drain(backends, quiet=_DRAIN_QUIET, bound=_DRAIN_BOUND, close=True)
+        if self._mappings:
+            gate = await self._client()
+            await gate.drain(backends, quiet=_DRAIN_QUIET, bound=_DRAIN_BOUND, close=True)
 
     async def lost(self) -> None:
         """Returns once the gate has died; never while no ports are held."""
-        while self._gate is None:
-            await asyncio.sleep(_LOOK_AGAIN)
-        await self._gate.lost()
+        await self._held.wait()
+        if self._gate is not None:
+            await self._gate.lost()
 
     async def mend(self) -> None:
         """Starts the gate again after it died, with its ports and targets."""
@@ -111,6 +112,7 @@ class HostPorts:
     async def stop(self) -> None:
         """Ends the gate: the ports are free afterwards."""
         await self.close()
+        self._mappings, self._bound, self._targets = {}, {}, {}
         await gates.end(self._socket)
 
     async def close(self) -> None:
@@ -118,6 +120,7 @@ class HostPorts:
         if self._gate is not None:
             await self._gate.close()
             self._gate = None
+        self._held.clear()
 
     async def _point(self, targets: Mapping[str, Backend]) -> None:
         gate = await self._client()
@@ -133,4 +136,5 @@ class HostPorts:
     async def _client(self) -> gates.GateClient:
         if self._gate is None:
             self._gate = await gates.start(self._socket, self._log)
+            self._held.set()
         return self._gate

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import time
 from dataclasses import replace
+from typing import TypeAlias
 
 from devbox.build.plan import Previous, make_plan
 from devbox.daemon.guards import AppEnded, EngineReturned, Guards
@@ -41,7 +42,7 @@ from devbox.events import (
 from devbox.model import StepState
 from devbox.release.probe import log_tail
 from devbox.release.strategies import retire
-from devbox.watch import Degraded, Look, diff
+from devbox.watch import Degraded, Look, Reason, Watcher, diff
 
 _INSIST_AFTER = 3
 
@@ -53,7 +54,7 @@ class RoundEnded:
         self.round, self.work, self.outcome = round_, work, outcome
 
 
-Message = Look | Degraded | RoundEnded | AppEnded | EngineReturned
+Message: TypeAlias = Look | Degraded | RoundEnded | AppEnded | EngineReturned
 
 
 class Loop:
@@ -76,6 +77,8 @@ class Loop:
         self._affected: frozenset[str] | None = None
         self._superseded_in_row = 0
         self._news = News(tools.emit)
+        self._followed: Watcher | None = None
+        self._following: asyncio.Task[None] | None = None
 
     async def run(self, serving: Serving | None, last_number: int) -> None:
         """Starts from what was found on the engine; raises DevboxError where it cannot go on at all."""
@@ -87,15 +90,28 @@ class Loop:
             self._guards.watch_gate()
             if serving is not None:
                 self._take_over(serving)
-            if self._watch:
-                group.create_task(self._hints())
-            self._inbox.put_nowait(Look.now("start"))
+            self._follow_disk()
+            self._look_again()
             while True:
                 await self._handle(await self._inbox.get())
 
-    async def _hints(self) -> None:
-        async for news in self._project.watch():
+    def _follow_disk(self) -> None:
+        """Takes every look that the watcher asks for, and another watcher's once the settings name one."""
+        if not self._watch or self._followed is self._project.watcher:
+            return
+        self._followed = self._project.watcher
+        if self._following is not None:
+            self._following.cancel()
+        self._following = self._group.create_task(self._hints(self._followed))
+
+    async def _hints(self, watcher: Watcher) -> None:
+        async for news in watcher.looks():
             self._inbox.put_nowait(news)
+
+    def _look_again(self) -> None:
+        """Has the disk looked at though nothing was touched."""
+        now = time.monotonic()
+        self._inbox.put_nowait(Look(now, now, Reason.RESTARTED))
 
     async def _handle(self, message: Message) -> None:
         match message:
@@ -117,6 +133,7 @@ class Loop:
         try:
             if await self._project.reload():
                 self._news.settings_changed()
+                self._follow_disk()
             source = await self._project.read()
         except ConfigError as error:
             self._news.settings_refused(error, look.paths)
@@ -124,7 +141,7 @@ class Loop:
         except UsageError as error:
             self._news.unreadable(error, self._number + 1, self._serving)
             return
-        retry = look.asked or any(path in source.snapshot.entries for path in look.paths)
+        retry = any(path in source.snapshot.entries for path in look.paths)
         verdict = decide(
             source.identity,
             building=self._work.source.identity if self._work else None,
@@ -224,7 +241,7 @@ class Loop:
                 (self._running.add if event.step.state is StepState.RUNNING else self._running.discard)(text)
                 if self._affected is not None and not worth_finishing(self._running, self._affected):
                     self._affected = None
-                    self._inbox.put_nowait(Look.now("deferred"))
+                    self._look_again()
 
         return emit
 
@@ -281,7 +298,7 @@ class Loop:
         else:
             await self._failed(work, outcome, releasing=releasing)
         # Whatever was saved meanwhile and could not be acted upon then is seen now.
-        self._inbox.put_nowait(Look.now("round ended"))
+        self._look_again()
 
     async def _served(self, outcome: Served) -> None:
         former, self._serving = self._serving, outcome.serving
@@ -362,4 +379,4 @@ class Loop:
             else:
                 self._guards.watch_app(self._serving)
                 self._tools.logs.follow(self._serving.container, self._serving.revision.number, tail=0)
-        self._inbox.put_nowait(Look.now("engine back"))
+        self._look_again()

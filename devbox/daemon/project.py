@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Self
 
 from devbox.build.dockerfile import Dockerfile, runtime
 from devbox.config import Config
@@ -12,16 +13,28 @@ from devbox.daemon.work import Source
 from devbox.errors import ConfigError, DevboxError
 from devbox.model import Backend, PortMapping
 from devbox.release.ports import publish
-from devbox.watch import Degraded, Look, Watcher
+from devbox.watch import Watcher
 
 
 class Project:
-    """Reads the project as it is on disk, and keeps its published ports bound as its settings say."""
+    """Reads the project as it is on disk, and keeps its published ports bound as its settings say.
+
+    An async context manager: the watcher's threads end with it.
+    """
 
     def __init__(self, settings: Settings, ports: HostPorts) -> None:
         self._settings = settings
         self._ports = ports
-        self._watcher = self._make_watcher()
+        self.watcher = self._make_watcher()
+
+    async def __aenter__(self) -> Self:
+        await self.watcher.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.watcher.__aexit__(kind, error, trace)
 
     @property
     def config(self) -> Config:
@@ -29,7 +42,7 @@ class Project:
 
     async def read(self) -> Source:
         """What a build started now would be made of; raises DockerfileError, ContextError."""
-        return await read_source(self.config, self._watcher)
+        return await read_source(self.config, self.watcher)
 
     async def reload(self) -> bool:
         """Takes changed settings into force; true where there were any.
@@ -51,7 +64,9 @@ class Project:
             self.config.dockerfile,
             self.config.env_files,
         ):
-            self._watcher = self._make_watcher()
+            await self.watcher.__aexit__(None, None, None)
+            self.watcher = self._make_watcher()
+            await self.watcher.__aenter__()
         return True
 
     async def arrange(self, dockerfile: Dockerfile) -> tuple[Backend, ...]:
@@ -71,16 +86,6 @@ class Project:
             for word in ((part,) if isinstance(part, str) else part or ())
         ]
         return publish(self.config.ports, exposed, command)
-
-    async def watch(self) -> AsyncIterator[Look | Degraded]:
-        """Settled hints that something may have changed, for good; a change of the settings' paths moves
-        the watch along."""
-        while True:
-            watcher = self._watcher
-            async for news in watcher.watch():
-                yield news
-                if self._watcher is not watcher:
-                    break
 
     def _make_watcher(self) -> Watcher:
         config = self.config

@@ -77,15 +77,15 @@ async def _serve(
     try:
         info = await engine.info()
         tools = Tools(engine, info, ports, logs, bus)
-        project = Project(settings, ports)
-        source = await project.read()
-        memory = await recall(engine, settings.config.project)
-        refuse_foreign_project(memory, settings.config)
-        pointed = await project.arrange(source.dockerfile)
-        running = True
-        serving = await adopt(engine, info, ports, settings.config, memory, pointed)
-        _announce(bus, settings, f"{info.name} {info.version}", ports, serving)
-        await Loop(project, tools, watch=watch).run(serving, memory.last_number)
+        async with Project(settings, ports) as project:
+            source = await project.read()
+            memory = await recall(engine, settings.config.project)
+            refuse_foreign_project(memory, settings.config)
+            pointed = await project.arrange(source.dockerfile)
+            running = True
+            serving = await adopt(engine, info, ports, settings.config, memory, pointed)
+            _announce(bus, settings, f"{info.name} {info.version}", ports, serving)
+            await Loop(project, tools, watch=watch).run(serving, memory.last_number)
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if not stop.reason or task is None:

@@ -76,7 +76,7 @@ def test_a_host_port_that_is_taken_by_a_process(project: Path) -> None:
 
 
 def test_a_host_port_that_is_taken_by_a_container(project: Path, engine: docker.DockerClient) -> None:
-with socket.socket() as free:
+    with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     other = engine.containers.run(

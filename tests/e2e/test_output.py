@@ -73,7 +73,8 @@ def test_plain_lines_are_those_of_the_contract(folder: Path, start: StartUp) -> 
         )
     try:
         wait_until(lambda: "revision 1 serving" in log.read_text(), "the first revision", 120)
-        write_server(folder, "two")
+        # A text that no build has seen, so that its COPY cannot come from the cache.
+        write_server(folder, folder.name)
         wait_until(lambda: "revision 2 serving" in log.read_text(), "the second revision")
         (folder / "Dockerfile").write_text("FROM python:3.13-slim\nRUN echo no && exit 1\n")
         wait_until(lambda: "build 3 failed" in log.read_text(), "the failure")

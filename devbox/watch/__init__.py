@@ -1,0 +1,11 @@
+"""The disk: snapshots of the build context, what differs between two, and when to look.
+
+`Watcher` is what the daemon uses; `Scanner` takes a snapshot without watching anything.
+"""
+
+from devbox.watch.diff import diff
+from devbox.watch.scanner import Scanner
+from devbox.watch.values import Degraded, Look, Reason
+from devbox.watch.watcher import Watcher
+
+__all__ = ["Degraded", "Look", "Reason", "Scanner", "Watcher", "diff"]

@@ -1,0 +1,47 @@
+"""When a burst of hints is over, decided from nothing but times and counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from devbox.watch.values import Hint, Reason
+
+_LEAST = 0.006
+_PER_PATH = 0.0001
+_SHARE_OF_BURST = 0.25
+_MOST = 2.0
+_PATIENCE = 10.0
+_PATHS_KEPT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """Hints that came close together; times are seconds on the monotonic clock."""
+
+    first_seen: float
+    last_seen: float
+    reason: Reason
+    paths: tuple[str, ...]
+    count: int
+
+
+def joined(burst: Burst | None, hint: Hint) -> Burst:
+    """The burst with one more hint in it; it remembers a hundred paths and counts them all."""
+    if burst is None:
+        return Burst(hint.at, hint.at, hint.reason, hint.paths[:_PATHS_KEPT], len(hint.paths))
+    reason = burst.reason if hint.reason is Reason.BACKSTOP else hint.reason
+    paths = tuple(dict.fromkeys((*burst.paths, *hint.paths[:_PATHS_KEPT])))[:_PATHS_KEPT]
+    return Burst(
+        burst.first_seen, max(burst.last_seen, hint.at), reason, paths, burst.count + len(hint.paths)
+    )
+
+
+def quiet_time(first_seen: float, last_seen: float, now: float, count: int) -> float:
+    """Seconds of silence still wanted after `now` before a burst about `count` paths counts as over.
+
+    6 ms after one saved file, on top of the silence of 5 ms that a report of the event source stands for;
+    more the longer the burst goes on and the more paths it is about, 2 s at most; and none any more 10 s
+    after it began, lest a file that never rests keeps everything waiting.
+    """
+    wanted = min(_MOST, _LEAST + _PER_PATH * max(0, count - 1) + _SHARE_OF_BURST * (last_seen - first_seen))
+    return max(0.0, min(last_seen + wanted, first_seen + _PATIENCE) - now)

@@ -1,0 +1,184 @@
+"""The disk as the daemon sees it: wake-ups when something may have changed, and snapshots on demand."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from devbox.errors import ContextError
+from devbox.model import Snapshot
+from devbox.watch.contents import Key, ScanStopped, key_of
+from devbox.watch.guard import Guard
+from devbox.watch.hints import EventSource
+from devbox.watch.ignorefile import candidates
+from devbox.watch.inbox import Inbox
+from devbox.watch.mounts import why_poll
+from devbox.watch.pace import backstop_interval
+from devbox.watch.scanner import Scanner
+from devbox.watch.values import Degraded, Hint, Look, Reason
+
+_MORE_ROUNDS = 2
+_END_SECONDS = 2.0
+
+
+class Watcher:
+    """Watches the build context at `root` and a few files besides; an async context manager for one loop.
+
+    The two threads it owns, one that reads the disk and one that waits for events, end with it.
+    """
+
+    def __init__(
+        self, root: Path, *, dockerfile: Path | None = None, extra_files: Iterable[Path] = ()
+    ) -> None:
+        """`dockerfile` is as for Scanner; `extra_files` (settings, env files) may be anywhere or missing."""
+        self._scanner = Scanner(root, dockerfile)
+        self.root = self._scanner.root
+        self._extra = _statuses(self.root / path for path in extra_files)
+        always = {self.root, self._scanner.dockerfile, *self._extra}
+        always.update(candidates(self.root, self._scanner.dockerfile))
+        self._besides = frozenset(path.parent for path in always)
+        self._inbox = Inbox(str(self.root), frozenset(map(str, always)), self._scanner.ignores)
+        self._troubles: deque[Degraded] = deque()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="devbox-scan")
+        self._source = EventSource(self._on_paths, self._on_failure)
+        poll = why_poll(str(self.root), os.environ)
+        if poll:
+            self._troubles.append(Degraded(poll, "saves are found by looking for them, which takes longer"))
+        self._guard = Guard(self._source, self._pool, self._troubles.append, never=bool(poll))
+        self._scanning = asyncio.Lock()
+        self._stop = threading.Event()
+        self._wake = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._looked_at = -math.inf
+        self._scan_seconds = 0.0
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        closed = self._pool.submit(self._source.close)
+        self._pool.shutdown(wait=False)
+        with suppress(TimeoutError):  # a file system that hangs must not keep devbox from ending
+            async with asyncio.timeout(_END_SECONDS):
+                await asyncio.wrap_future(closed)
+
+    async def scan(self) -> Snapshot:
+        """The context as it is on disk, and watched from then on: whatever changes after it was read brings a
+        look.
+
+        One scan runs at a time, on a worker thread; a cancelled one ends between two files. Raises
+        ContextError as Scanner.scan does.
+        """
+        async with self._scanning:
+            snapshot, watched = await self._round()
+            for _ in range(_MORE_ROUNDS):
+                if watched:
+                    return snapshot
+                snapshot, watched = await self._round()
+            if not watched:
+                self._inbox.add(Hint(time.monotonic(), reason=Reason.RESTARTED))
+                self._wake.set()
+            return snapshot
+
+    async def looks(self) -> AsyncIterator[Look | Degraded]:
+        """Says, for one consumer and without end, when to scan; and once each, why changes are seen late.
+
+        A look comes some 20 ms after a single save and when a burst is over; every few seconds whatever
+        happens (more often where events do not come); and at once where nothing was ever scanned. What came
+        while nobody asked is one look.
+        """
+        while True:
+            while self._troubles:
+                yield self._troubles.popleft()
+            now = time.monotonic()
+            if now >= self._guard.restart_at:
+                if await self._guard.restart():
+                    self._inbox.add(Hint(time.monotonic(), reason=Reason.RESTARTED))
+                continue
+            interval = backstop_interval(self._scan_seconds, polling=self._guard.blind)
+            wait = min(self._inbox.due_in(now), self._looked_at + interval - now)
+            if wait <= 0:
+                yield await self._look(now)
+            else:
+                await self._pause(min(wait, self._guard.restart_at - now))
+
+    async def _scan_once(self) -> Snapshot:
+        self._stop = stop = threading.Event()
+        started = time.monotonic()
+        try:
+            return await asyncio.wrap_future(self._pool.submit(self._scanner.scan, stop))
+        except asyncio.CancelledError:
+            stop.set()
+            raise
+        except ScanStopped as stopped:
+            raise asyncio.CancelledError from stopped  # the watcher was closed under a scan
+        finally:
+            self._looked_at = time.monotonic()
+            self._scan_seconds = self._looked_at - started
+
+    async def _round(self) -> tuple[Snapshot, bool]:
+        """A snapshot, and whether all that it shows was watched when it was taken."""
+        try:
+            snapshot = await self._scan_once()
+        except ContextError:
+            await self._follow()
+            raise
+        return snapshot, not await self._follow()
+
+    async def _follow(self) -> bool:
+        return await self._guard.follow(self.root, self._scanner.directories, self._besides)
+
+    async def _look(self, now: float) -> Look:
+        self._looked_at = now
+        burst = self._inbox.take(now)
+        before = self._extra
+        self._extra = await asyncio.wrap_future(self._pool.submit(_statuses, before))
+        extra = tuple(path for path, status in self._extra.items() if status != before[path])
+        if burst is None:
+            return Look(now, now, Reason.BACKSTOP, extra_files=extra)
+        return Look(burst.first_seen, burst.last_seen, burst.reason, burst.paths, burst.count, extra)
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        self._wake.clear()
+
+    def _on_paths(self, at: float, paths: frozenset[str]) -> None:
+        self._in_loop(lambda: self._inbox.events(at, paths))
+
+    def _on_failure(self, cause: str) -> None:
+        self._in_loop(lambda: self._guard.failed(cause))
+
+    def _in_loop(self, action: Callable[[], None]) -> None:
+        def act() -> None:
+            action()
+            self._wake.set()
+
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop was closed first
+                self._loop.call_soon_threadsafe(act)
+
+
+def _statuses(paths: Iterable[Path]) -> Mapping[Path, Key | None]:
+    statuses: dict[Path, Key | None] = {}
+    for path in paths:
+        try:
+            statuses[path] = key_of(path.stat())
+        except OSError:
+            statuses[path] = None
+    return statuses
