@@ -122,10 +122,10 @@ def down(
     """
 
     def run() -> Coroutine[Any, Any, int]:
-        from devbox.config import load
+        from devbox.config import load_leniently
         from devbox.daemon.down import bring_down
 
-        config = load(path, {}, os.environ)
+        config = load_leniently(path, os.environ)
 
         async def bring() -> int:
             removed = await bring_down(config, volumes=volumes)
@@ -149,10 +149,10 @@ def status(path: ProjectPath = Path(), as_json: AsJson = False) -> None:
     """
 
     def run() -> Coroutine[Any, Any, int]:
-        from devbox.config import load
+        from devbox.config import load_leniently
         from devbox.daemon.status import read_status
 
-        config = load(path, {}, os.environ)
+        config = load_leniently(path, os.environ)
 
         async def read() -> int:
             found = await read_status(config)

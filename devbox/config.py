@@ -114,6 +114,22 @@ def load(root: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Co
     return _resolve(root, settings, sources, environ)
 
 
+def load_leniently(root: Path, environ: Mapping[str, str]) -> Config:
+    """The Config, or the defaults under the project's name where the settings cannot be used: what runs must
+    be found and ended whatever somebody wrote since. Raises ConfigError for a `root` that is no folder."""
+    try:
+        return load(root, {}, environ)
+    except ConfigError:
+        if not root.is_dir():
+            raise
+    root = root.resolve()
+    try:
+        name = str(_read_settings_file(root)[0].get("project", ""))
+    except ConfigError:
+        name = ""
+    return _resolve(root, Settings(project=name), dict.fromkeys(Settings.model_fields, "default"), environ)
+
+
 def _resolve(root: Path, settings: Settings, sources: dict[str, str], environ: Mapping[str, str]) -> Config:
     context = (root / settings.context).resolve()
     if not context.is_dir():

@@ -121,10 +121,12 @@ def test_bad_flags(project: Path, arguments: tuple[str, ...], told: str) -> None
 )
 def test_bad_settings(project: Path, settings: str, told: str) -> None:
     (project / "devbox.toml").write_text(settings)
-    for verb in ("up", "config", "status", "down"):
+    for verb in ("up", "config"):
         done = run(verb, str(project))
         assert done.returncode == 2
         assert told in done.stderr
+    for verb in ("status", "down"):
+        assert run(verb, str(project)).returncode == 0
 
 
 def test_a_fifo_in_the_context(project: Path) -> None:

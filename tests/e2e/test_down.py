@@ -68,7 +68,8 @@ def test_only_the_last_images_are_kept(folder: Path, start: StartUp, engine: doc
     assert up.interrupt() == 130
     tags = sorted(tag for image in engine.images.list(filters=label) for tag in image.tags)
     assert len(tags) <= 3
-    assert tags[-1] == f"devbox/{folder.name}:r6"
+    newest = up.of("release.served")[-1]["revision"]
+    assert f"devbox/{folder.name}:r{newest}" in tags
 
 
 def test_a_second_ctrl_c_leaves_at_once(folder: Path, start: StartUp) -> None:

@@ -28,7 +28,8 @@ def test_a_changed_requirement_runs_its_step_again_and_the_reason_is_said(
     write_project(folder)
     up = start()
     first = up.served(bound=120)["seq"]
-    (folder / "requirements.txt").write_text("# changed\n")
+    # A text that no build has seen, so that nothing of it can come from the cache.
+    (folder / "requirements.txt").write_text(f"# {folder.name}\n")
     up.served(after=first)
     steps = up.wait_for("build.finished", after=first)["steps"]
     ran = {step["instruction"]: step["reason"] for step in steps if step["state"] == "done"}
