@@ -54,7 +54,7 @@ class BuildKitBuilder:
         step = tracker.failed
         if step is None:
             raise build_failed("", error, ())
-        raise build_failed(step.instruction, step.error or error, tracker.log_of(step.instruction))
+        raise build_failed(step.instruction, step.error or error, tracker.log_of(step))
 
 
 def _report(job: BuildJob, tracker: StepTracker, aux: str, emit: Emit) -> None:
@@ -62,10 +62,11 @@ def _report(job: BuildJob, tracker: StepTracker, aux: str, emit: Emit) -> None:
     for step in steps:
         emit(BuildStep(build=job.number, step=step_info(step)))
     for piece in lines:
-        emit(_log_event(job, piece))
+        emit(log_event(job, piece))
 
 
-def _log_event(job: BuildJob, piece: LogPiece) -> BuildLog:
+def log_event(job: BuildJob, piece: LogPiece) -> BuildLog:
+    """The event form of a line."""
     return BuildLog(
         build=job.number,
         step=piece.instruction,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -70,23 +71,33 @@ def _file(path: str, name: str, entry: Entry) -> Iterator[bytes]:
         descriptor = os.open(path, _OPEN_FLAGS)
     except OSError as error:
         raise _changed(name) from error
-    with open(descriptor, "rb", buffering=0) as stream:  # noqa: PTH123 - it is a descriptor
+    try:
         status = os.fstat(descriptor)
-        if status.st_size != entry.size:
+        if not stat.S_ISREG(status.st_mode) or status.st_size != entry.size:
             raise _changed(name)
         yield _header(name, mode=entry.mode, size=entry.size, mtime=int(status.st_mtime))
         hasher = new_hasher()
         left = entry.size
         while left:
-            piece = stream.read(min(left, _PIECE))
-            if not piece:
-                raise _changed(name)
+            piece = _read(descriptor, min(left, _PIECE), name)
             left -= len(piece)
             hasher.update(piece)
             if not left and hasher.hexdigest() != entry.digest:
                 raise _changed(name)
             yield piece
         yield _padding(entry.size)
+    finally:
+        os.close(descriptor)
+
+
+def _read(descriptor: int, size: int, name: str) -> bytes:
+    try:
+        piece = os.read(descriptor, size)
+    except OSError as error:
+        raise _changed(name) from error
+    if not piece:
+        raise _changed(name)
+    return piece
 
 
 def _changed(name: str) -> Superseded:

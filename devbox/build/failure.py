@@ -9,13 +9,22 @@ from devbox.errors import BuildFailed
 _DISK_FULL = re.compile(r"no space left on device", re.IGNORECASE)
 _NO_NETWORK = re.compile(r"temporary failure in name resolution|name or service not known", re.IGNORECASE)
 _PARSE_LINE = re.compile(r"dockerfile parse error (?:on )?line (\d+)", re.IGNORECASE)
-_EXIT = re.compile(r"(?:exit code|returned a non-zero code): (\d+)")
+# BuildKit's words, and the classic builder's.
+_NOT_SENT = re.compile(
+    r'"/([^"]+)"(?: not found)?: not found|file not found in build context .*?stat ([^:]+):'
+)
+_EXIT = re.compile(r"(?:exit code|returned a non-zero code): (\d+)|exit status (\d+)")
+_WRAPPERS = re.compile(
+    r"^(?:failed to solve(?: with frontend [^:]+)?: |rpc error: code = \w+ desc = "
+    r"|failed to create LLB definition: |failed to compute cache key: )*"
+)
 
 
 def exit_status(error: str) -> int | None:
     """The exit status that a builder's error text names, None where it names none."""
-    match = _EXIT.search(error)
-    return int(match[1]) if match else None
+    # The text quotes the command first, which may hold anything.
+    found = _EXIT.findall(error)
+    return int(next(filter(None, found[-1]))) if found else None
 
 
 def blames_engine(error: str) -> bool:
@@ -27,26 +36,31 @@ def build_failed(step: str, error: str, log: tuple[str, ...]) -> BuildFailed:
     """The error for a failing step; `what` is the instruction and its exit status where there is one."""
     status = exit_status(error)
     name = step or "the build"
-    text = "\n".join((*log, error))
-    hint = ""
-    if _DISK_FULL.search(text):
-        hint = "the engine's disk is full: free some space (docker system df shows what takes it)"
-    elif _NO_NETWORK.search(text):
-        hint = 'the step could not resolve a name: check the engine\'s network, or set build_network = "host"'
-    elif status == 137:
-        hint = "the step was killed: the engine is short of memory"
-    elif match := _PARSE_LINE.search(error):
-        hint = f"look at line {match[1]} of the Dockerfile"
     return BuildFailed(
         f"{name} (exit {status})" if status is not None else name,
         step=step,
         exit_status=status,
         log=log,
         cause="" if status is not None and log else _plain(error),
-        hint=hint,
+        hint=_hint(error, log, status),
     )
+
+
+def _hint(error: str, log: tuple[str, ...], status: int | None) -> str:
+    text = "\n".join((*log, error))
+    if _DISK_FULL.search(text):
+        return "the engine's disk is full: free some space (docker system df shows what takes it)"
+    if _NO_NETWORK.search(text):
+        return 'the step could not resolve a name: check the engine\'s network, or set build_network = "host"'
+    if status == 137:
+        return "the step was killed: the engine is short of memory"
+    if match := _PARSE_LINE.search(error):
+        return f"look at line {match[1]} of the Dockerfile"
+    if status is None and (match := _NOT_SENT.search(error)):
+        return f"is {match[1] or match[2]} in the build context, and not left out by .dockerignore?"
+    return ""
 
 
 def _plain(error: str) -> str:
     """An error of the builder without the chain of wrappers before what happened."""
-    return error.strip().removeprefix("failed to solve: ").rpartition("rpc error: code = Unknown desc = ")[2]
+    return _WRAPPERS.sub("", error.strip(), count=1)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from devbox.build.dockerfile import BuildStep, Dockerfile, Stage, build_steps, stage_closure
 from devbox.model import ChangeSet, Plan
 
+# The index of a stage and the first line of an instruction.
 StepKey = tuple[int, int]
-"""The index of a stage and the first line of an instruction."""
 
 _FIRST = "first build"
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst")

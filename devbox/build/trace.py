@@ -21,9 +21,10 @@ from devbox.errors import EngineRefused
 
 @dataclass(frozen=True, slots=True)
 class Vertex:
-    """One node of the build graph; it is sent again each time it changes."""
+    """One node of the build graph; it is sent again each time it changes. `inputs` are digests."""
 
     digest: str
+    inputs: tuple[str, ...]
     name: str
     cached: bool
     started: float
@@ -91,6 +92,7 @@ def _status_response() -> Any:
     message(
         "Vertex",
         ("digest", 1, text, "", False),
+        ("inputs", 2, text, "", True),
         ("name", 3, text, "", False),
         ("cached", 4, flag, "", False),
         ("started", 5, nested, timestamp, False),
@@ -137,6 +139,7 @@ def decode(aux: str) -> Trace:
         vertexes=tuple(
             Vertex(
                 digest=vertex.digest,
+                inputs=tuple(vertex.inputs),
                 name=vertex.name,
                 cached=vertex.cached,
                 started=_seconds(vertex.started),
