@@ -26,7 +26,7 @@ BUILD_NETWORK_VARIABLE = "DEVBOX_BUILD_NETWORK"
 class Settings(BaseModel):
     """What may be written in a settings file, and what flags become; every field has a default."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     project: str = Field("", description="name of the project; the folder's name unless set")
     context: str = Field(".", description="the build context, relative to the project's folder")
@@ -75,17 +75,30 @@ class Config(BaseModel):
 
     @property
     def config_hash(self) -> str:
-        """Changes exactly when something changes that an image or a container is made from; hex."""
-        fields = self.model_dump(
-            mode="json",
-            exclude={"root", "sources", "env_files", "keep_images", "stop_grace", "start_timeout"},
-        )
+        """Changes exactly when something changes that an image or a container is made from, or that tells
+        whether it is ready; hex.
+
+        Where the project lies is no part of it, nor are the files it is read from: their content is.
+        """
+        fields = self.model_dump(mode="json", exclude=_NO_INGREDIENT)
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def watched_files(self) -> tuple[Path, ...]:
         """The files whose change can change this Config."""
         return (self.root / SETTINGS_FILE, self.root / SETTINGS_TABLE_FILE, *self.env_files)
+
+
+_NO_INGREDIENT = {
+    "root",
+    "context",
+    "dockerfile",
+    "env_files",
+    "sources",
+    "keep_images",
+    "stop_grace",
+    "start_timeout",
+}
 
 
 def load(root: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
@@ -124,10 +137,12 @@ def load_leniently(root: Path, environ: Mapping[str, str]) -> Config:
             raise
     root = root.resolve()
     try:
-        name = str(_read_settings_file(root)[0].get("project", ""))
+        written = str(_read_settings_file(root)[0].get("project", ""))
+        name = _project_name(written, explicit=True) if written else ""
     except ConfigError:
         name = ""
-    return _resolve(root, Settings(project=name), dict.fromkeys(Settings.model_fields, "default"), environ)
+    settings = Settings.model_validate({"project": name})
+    return _resolve(root, settings, dict.fromkeys(Settings.model_fields, "default"), environ)
 
 
 def _resolve(root: Path, settings: Settings, sources: dict[str, str], environ: Mapping[str, str]) -> Config:
@@ -146,7 +161,7 @@ def _resolve(root: Path, settings: Settings, sources: dict[str, str], environ: M
         _refuse_datagrams(ports)
     if settings.health_path and not settings.health_path.startswith("/"):
         raise ConfigError(f"health_path '{settings.health_path}' does not start with /")
-    env_files = tuple((root / Path(name).expanduser()).resolve() for name in settings.env_file)
+    env_files = tuple(_env_file(name, root) for name in settings.env_file)
     environment: dict[str, str] = {}
     for path in env_files:
         environment |= read_env_file(path, environ)
@@ -169,6 +184,13 @@ def _resolve(root: Path, settings: Settings, sources: dict[str, str], environ: M
         keep_images=settings.keep_images,
         sources=sources,
     )
+
+
+def _env_file(name: str, root: Path) -> Path:
+    try:
+        return (root / Path(name).expanduser()).resolve()
+    except RuntimeError as error:
+        raise ConfigError(f"env file {name} is not there", cause=str(error)) from error
 
 
 def _volumes(texts: tuple[str, ...], root: Path) -> tuple[VolumeMount, ...]:
@@ -201,7 +223,7 @@ def _project_name(text: str, *, explicit: bool) -> str:
     if explicit and name != text:
         raise ConfigError(
             f"project '{text}' cannot be used",
-            cause="names hold a-z, 0-9 and -",
+            cause="names hold a-z, 0-9 and - between them, 40 characters at most",
             hint=f"for instance: {name or 'app'}",
         )
     return name or "app"
@@ -225,7 +247,8 @@ def parse_flags(
 def _read_settings_file(root: Path) -> tuple[dict[str, Any], str]:
     """The settings written in a file and that file's name; raises ConfigError for two of them."""
     own = _read_toml(root / SETTINGS_FILE)
-    table = (_read_toml(root / SETTINGS_TABLE_FILE) or {}).get("tool", {}).get("devbox")
+    tools = (_read_toml(root / SETTINGS_TABLE_FILE) or {}).get("tool")
+    table = tools.get("devbox") if isinstance(tools, dict) else None
     if own is not None and table is not None:
         raise ConfigError(
             f"settings stand in {SETTINGS_FILE} and in [tool.devbox] of {SETTINGS_TABLE_FILE}",
@@ -262,8 +285,10 @@ def _validate(fields: Mapping[str, Any], origin: str) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
+        # In TOML's words.
+        wanted = first["msg"].replace("valid tuple", "list").replace("valid dictionary", "table")
         raise ConfigError(
-            f"{origin}: setting '{where}' is wrong", cause=f"{first['msg']}, not {first['input']!r}"
+            f"{origin}: setting '{where}' is wrong", cause=f"{wanted}, not {first['input']!r}"
         ) from error
 
 

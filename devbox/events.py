@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from devbox.model import StepState
 
@@ -24,6 +24,22 @@ class _Event(BaseModel):
     v: Literal[1] = VERSION
     seq: int = 0
     at: float = 0.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _printable(cls, value: object) -> object:
+        """File names need not be UTF-8, JSON must be: undecodable bytes become backslash escapes."""
+        return _escaped(value)
+
+
+def _escaped(value: object) -> object:
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, tuple):
+        return tuple(_escaped(item) for item in value)
+    if isinstance(value, dict):
+        return {_escaped(key): _escaped(item) for key, item in value.items()}
+    return value
 
 
 class Failure(BaseModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import posixpath
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,11 +17,11 @@ from devbox.model import PortMapping, VolumeMount
 _PORT = re.compile(
     r"""
     (?: (?: \[(?P<ip6>[0-9a-fA-F:.]+)\] | (?P<ip4>[0-9]+(?:\.[0-9]+){3}) ) : )?
-    (?: (?P<host>\d*(?:-\d+)?) : )?
-    (?P<container>\d+(?:-\d+)?)
+    (?: (?P<host>(?:\d{1,9}(?:-\d{1,9})?)?) : )?
+    (?P<container>\d{1,9}(?:-\d{1,9})?)
     (?: / (?P<protocol>[a-z]+) )?
     """,
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
 _VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _VARIABLE = re.compile(r"[^=\s][^=]*")
@@ -62,7 +63,7 @@ def parse_ports(text: str) -> tuple[PortMapping, ...]:
         hosts = _port_range(host)
         if hosts == (0,):
             hosts = tuple(0 for _ in containers)
-    if not containers or not hosts or 0 in containers:
+    if not containers or not hosts or 0 in containers or (0 in hosts and any(hosts)):
         raise wrong("ports run from 1 to 65535, ranges from low to high")
     if len(hosts) != len(containers):
         raise wrong(f"{len(hosts)} host ports for {len(containers)} container ports")
@@ -75,7 +76,7 @@ def parse_ports(text: str) -> tuple[PortMapping, ...]:
 def _port_range(text: str) -> tuple[int, ...]:
     """Every port of "8000" or "8000-8002"; empty where one is out of range."""
     low, _, high = text.partition("-")
-    first, last = int(low or "0"), int(high or low or "0")
+    first, last = int(low), int(high or low)
     return tuple(range(first, last + 1)) if first <= last <= 65535 else ()
 
 
@@ -105,16 +106,20 @@ def parse_volume(text: str, root: Path) -> VolumeMount:
         source, target, option = parts[0], parts[1], (parts[2] if len(parts) == 3 else "rw")
     if option not in {"ro", "rw"}:
         raise wrong(f"option '{option}' is neither ro nor rw")
-    if not target.startswith("/") or target == "/":
+    place = posixpath.normpath("/" + target.lstrip("/"))
+    if not target.startswith("/") or place == "/":
         raise wrong(f"'{target}' is not an absolute path below / in the container")
     if not source:
-        return VolumeMount("anonymous", "", target.rstrip("/"), read_only=False)
+        return VolumeMount("anonymous", "", place, read_only=False)
     if source.startswith(("/", "./", "../", "~")) or source in {".", ".."}:
-        path = os.path.normpath(root / Path(source).expanduser())
-        return VolumeMount("bind", path, target.rstrip("/"), read_only=option == "ro")
+        try:
+            path = os.path.normpath(root / Path(source).expanduser())
+        except RuntimeError as error:
+            raise wrong(f"'{source}' begins with the home of a user who is not there") from error
+        return VolumeMount("bind", path, place, read_only=option == "ro")
     if not _VOLUME_NAME.fullmatch(source):
         raise wrong(f"'{source}' is neither a volume name nor a path (start a relative path with ./)")
-    return VolumeMount("volume", source, target.rstrip("/"), read_only=option == "ro")
+    return VolumeMount("volume", source, place, read_only=option == "ro")
 
 
 def parse_assignment(text: str, what: str) -> tuple[str, str | None]:
@@ -153,9 +158,12 @@ def read_env_file(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
         with path.open(encoding="utf-8-sig") as stream:
             for binding in parse_stream(stream):
                 if binding.error:
+                    written = binding.original.string
+                    # What was read starts with the blank lines before it.
+                    blank = written[: len(written) - len(written.lstrip())].count("\n")
                     raise ConfigError(
-                        f"env file {path.name}, line {binding.original.line}, cannot be read",
-                        cause=f"'{binding.original.string.strip()[:40]}' is not NAME=value",
+                        f"env file {path.name}, line {binding.original.line + blank}, cannot be read",
+                        cause=f"'{written.strip()[:40]}' is not NAME=value",
                     )
                 if binding.key is None:
                     continue

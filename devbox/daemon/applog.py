@@ -21,7 +21,8 @@ class LogFollowers:
 
     def follow(self, container: str, revision: int, tail: int | None = None) -> None:
         """Emits every line from the container's first one on (or its last `tail`) until it ends."""
-        if container not in self._tasks:
+        known = self._tasks.get(container)
+        if known is None or known.done():
             self._tasks[container] = asyncio.create_task(self._run(container, revision, tail))
 
     async def finish(self, container: str) -> None:

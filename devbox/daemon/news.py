@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from devbox.daemon.work import Identity, Serving
+from devbox.daemon.work import Identity
 from devbox.errors import BuildFailed as BuildError
 from devbox.errors import ConfigError, DevboxError, StartFailed
 from devbox.events import BuildFailed, ChangeDetected, ChangeIgnored, Emit, Failure
@@ -41,10 +41,10 @@ class News:
         """Says that a touched path needs no build."""
         self._ignored("nothing changed", paths)
 
-    def back_to(self, serving: Serving, paths: tuple[str, ...]) -> None:
+    def back_to(self, revision: int, paths: tuple[str, ...]) -> None:
         """Says that the disk holds again what serves."""
         self._announced = None
-        self._ignored(f"back to what revision {serving.revision.number} serves", paths)
+        self._ignored(f"back to what revision {revision} serves", paths)
 
     def settings_changed(self) -> None:
         """Says that changed settings are in force."""
@@ -55,13 +55,11 @@ class News:
         hint = f" ({error.hint})" if error.hint else ""
         self._ignored(f"{error}{hint}; the former settings stay", paths)
 
-    def unreadable(self, error: DevboxError, build: int, serving: Serving | None) -> None:
+    def unreadable(self, error: DevboxError, build: int, serving: int) -> None:
         """Says that no build can start from what is on disk."""
         if self._is_news(str(error)):
             failure = failure_of(error)
-            self._emit(
-                BuildFailed(build=build, seconds=0.0, failure=failure, serving=serving_number(serving))
-            )
+            self._emit(BuildFailed(build=build, seconds=0.0, failure=failure, serving=serving))
 
     def _ignored(self, reason: str, paths: tuple[str, ...]) -> None:
         if self._is_news((reason, paths)):
@@ -74,11 +72,6 @@ class News:
             return False
         self._last = (what, now)
         return True
-
-
-def serving_number(serving: Serving | None) -> int:
-    """The revision that serves, 0 where none does."""
-    return serving.revision.number if serving is not None and serving.alive else 0
 
 
 def failure_of(error: DevboxError) -> Failure:

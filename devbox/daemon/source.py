@@ -13,10 +13,13 @@ from typing import Any
 from devbox.build.dockerfile import parse
 from devbox.config import Config, load
 from devbox.daemon.work import Source
+from devbox.digest import file_digest
 from devbox.errors import ConfigError, DockerfileError
+from devbox.model import Snapshot
 from devbox.watch import Watcher
 
 _OUTSIDE_NAME = ".devbox.Dockerfile"
+_READ_AGAIN = 3
 
 
 class Settings:
@@ -56,12 +59,21 @@ def _content(path: Path) -> bytes | None:
 async def read_source(config: Config, watcher: Watcher) -> Source:
     """What a build started now would be made of; raises DockerfileError, ContextError."""
     began = time.monotonic()
-    snapshot = await watcher.scan()
-    content = await asyncio.to_thread(_dockerfile, config)
-    dockerfile = parse(content.decode("utf-8-sig", errors="replace"), str(_shown(config)))
     name = _name_in_context(config)
+    snapshot, content = await _read(config, watcher)
+    # Saved between the two: what is parsed must be what is sent.
+    for _ in range(_READ_AGAIN):
+        entry = snapshot.entries.get(name)
+        if entry is None or entry.digest == file_digest([content]):
+            break
+        snapshot, content = await _read(config, watcher)
+    dockerfile = parse(content.decode("utf-8-sig", errors="replace"), str(_shown(config)))
     digest = hashlib.sha256(f"{snapshot.digest}\0{name}\0".encode() + content).hexdigest()[:32]
     return Source(config, snapshot, dockerfile, content, name, digest, time.monotonic() - began)
+
+
+async def _read(config: Config, watcher: Watcher) -> tuple[Snapshot, bytes]:
+    return await watcher.scan(), await asyncio.to_thread(_dockerfile, config)
 
 
 def _dockerfile(config: Config) -> bytes:

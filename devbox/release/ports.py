@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import count
 
 from devbox.model import PortMapping
 
 DEFAULT_PORT = 8000
 _FLASK_PORT = 5000
 _FIRST_UNPRIVILEGED = 1024
-_PORT_FLAG = re.compile(r"(?:^|\s)(?:--port|-p)(?:=|\s+)(\d{1,5})\b")
-_BIND_FLAG = re.compile(r"(?:^|\s)(?:--bind|-b)(?:=|\s*)\S*?:(\d{1,5})\b")
+_PORT_FLAG = re.compile(r"(?:^|\s)(?:--port(?:=|\s+)|-p(?:=|\s*))[\"']?(\d{1,5})\b")
+_BIND_FLAG = re.compile(r"(?:^|\s)(?:--bind(?:=|\s+)|-b(?:=|\s*))\S*?:(\d{1,5})\b")
 _SHELL_DEFAULT = re.compile(r"\$\{\w+:?-(\d+)\}")
 _FLASK_RUN = re.compile(r"(?:^|[\s/])flask\b.*\brun\b")
 
@@ -31,37 +32,52 @@ def port_in_command(command: Iterable[str]) -> int | None:
 
 
 def container_ports(exposed: Iterable[PortMapping], command: Iterable[str]) -> tuple[int, ...]:
-    """The TCP ports an image serves on, the application's first: EXPOSE, else its command, else 8000."""
-    declared = tuple(port.container_port for port in exposed if port.protocol == "tcp")
-    if declared:
-        return declared
-    return (port_in_command(command) or DEFAULT_PORT,)
+    """The TCP ports an image serves on: EXPOSE, else its command, else 8000.
+
+    The application's comes first: the one its command names, else the lowest. The engine does not keep the
+    order of EXPOSE, so that it means nothing here either.
+    """
+    declared = {port.container_port for port in exposed if port.protocol == "tcp"}
+    named = port_in_command(command)
+    if not declared:
+        return (named or DEFAULT_PORT,)
+    return tuple(sorted(declared, key=lambda port: (port != named, port)))
 
 
 def publish(
     configured: tuple[PortMapping, ...], exposed: Iterable[PortMapping], command: Iterable[str]
 ) -> tuple[PortMapping, ...]:
     """The mappings to publish: the configured ones, else every port of the image under its own number on
-    127.0.0.1, or under 8000 where that number needs root."""
+    127.0.0.1, or under the first free one from 8000 on where that number needs root."""
     if configured:
         return configured
-    return tuple(
-        PortMapping(
-            host_port=port if port >= _FIRST_UNPRIVILEGED else DEFAULT_PORT + offset, container_port=port
-        )
-        for offset, port in enumerate(container_ports(exposed, command))
-    )
+    ports = container_ports(exposed, command)
+    taken = {port for port in ports if port >= _FIRST_UNPRIVILEGED}
+    published = []
+    for port in ports:
+        host_port = port
+        if port < _FIRST_UNPRIVILEGED:
+            host_port = next(free for free in count(DEFAULT_PORT) if free not in taken)
+            taken.add(host_port)
+        published.append(PortMapping(host_port=host_port, container_port=port))
+    return tuple(published)
 
 
 def retarget(
     published: tuple[PortMapping, ...], exposed: Iterable[PortMapping], command: Iterable[str]
 ) -> tuple[PortMapping, ...]:
-    """`published` with its container ports read anew from an image, the host's side kept as it is; ports
-    that the image has too many of are left out, too few keep the container port they had."""
+    """`published` with its container ports read anew from an image, the host's side kept as it is.
+
+    A mapping whose container port the image still has stays as it is; the others get the ports that are
+    left, the application's first, and the application's once none is left. Ports that the image has too many
+    of are left out.
+    """
     ports = container_ports(exposed, command)
+    kept = {mapping.container_port for mapping in published}.intersection(ports)
+    left = iter(port for port in ports if port not in kept)
     return tuple(
-        replace(mapping, container_port=ports[position]) if position < len(ports) else mapping
-        for position, mapping in enumerate(published)
+        mapping if mapping.container_port in kept else replace(mapping, container_port=next(left, ports[0]))
+        for mapping in published
     )
 
 

@@ -8,15 +8,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from devbox.engine.protocol import ContainerFacts, Engine, EngineInfo
-from devbox.errors import EngineError, StartFailed
+from devbox.errors import EngineError, NotFound, StartFailed
 from devbox.model import Backend
-from devbox.release.listening import diagnose, parse
+from devbox.release.listening import Diagnosis, diagnose, parse
 
 _POLL = 0.004
 _POLL_HEALTH = 0.05
 _CONNECT_BOUND = 1.0
 _ANSWER_BOUND = 5.0
 _DIAGNOSE_EVERY = 2.0
+# An application that listens elsewhere by now is not about to listen where it should.
+_ELSEWHERE_FOR_GOOD = 10.0
+# Without a TCP port there is nothing to ask: whatever fails at once has failed by then.
+_WITHOUT_PORT = 0.5
+_END_IS_TOLD = 1.0
 _LOG_LINES = 40
 # These open their port only once the application is loaded; a port that answers is proof enough for them.
 _OPENS_PORT_WHEN_LOADED = ("uvicorn", "fastapi", "hypercorn", "flask", "granian", "daphne")
@@ -26,9 +31,10 @@ _OPENS_PORT_WHEN_LOADED = ("uvicorn", "fastapi", "hypercorn", "flask", "granian"
 class Readiness:
     """What "ready" means for one image.
 
-    `port` is the application's port in the container. `health_path` must answer 2xx or 3xx; else
-    `healthcheck` (the image's HEALTHCHECK test as the engine gives it) must succeed; else, where `speak`
-    is set, any HTTP answer counts; else an open port does. `timeout` in seconds.
+    `port` is the application's TCP port in the container, 0 where it has none. `health_path` must answer 2xx
+    or 3xx; else `healthcheck` (the image's HEALTHCHECK test as the engine gives it) must succeed; else, where
+    `speak` is set, any HTTP answer counts; else an open port does; else to run is enough. `timeout` in
+    seconds.
     """
 
     port: int
@@ -68,16 +74,26 @@ async def wait_ready(
     probing = asyncio.ensure_future(_probe(engine, container, info, readiness))
     try:
         await asyncio.wait({ended, probing}, return_when=asyncio.FIRST_COMPLETED)
+        if probing.done() and isinstance(probing.exception(), EngineError):
+            # A container that has just ended refuses commands before its end is told.
+            await asyncio.wait({ended}, timeout=_END_IS_TOLD)
         if ended.done():
             raise await _exited(engine, container, ended.result())
         facts = await probing
         if not facts.running:
             raise await _exited(engine, container, facts.exit_status)
+    except NotFound as error:
+        raise _removed() from error
+    else:
         return facts
     finally:
         for task in (ended, probing):
             task.cancel()
         await asyncio.gather(ended, probing, return_exceptions=True)
+
+
+def _removed() -> StartFailed:
+    return StartFailed("was removed while it started")
 
 
 async def _exited(engine: Engine, container: str, status: int) -> StartFailed:
@@ -104,25 +120,40 @@ async def log_tail(engine: Engine, container: str) -> tuple[str, ...]:
 
 async def _probe(engine: Engine, container: str, info: EngineInfo, readiness: Readiness) -> ContainerFacts:
     deadline = time.monotonic() + readiness.timeout
-    target = await _dial_address(engine, container, info, readiness, deadline)
-    diagnose_at = time.monotonic() + _DIAGNOSE_EVERY
-    while not await _opens(target, patient=not info.reaches_containers):
-        now = time.monotonic()
-        if now >= diagnose_at:
-            diagnose_at = now + _DIAGNOSE_EVERY
-            await _fail_if_hopeless(engine, container, readiness)
-        if now >= deadline:
-            raise await _too_late(engine, container, readiness, f"nothing answers on port {readiness.port}")
-        await asyncio.sleep(_POLL)
-    last = ""
+    target: Backend | None = None
+    if readiness.port:
+        target = await _dial_address(engine, container, info, readiness, deadline)
+        await _until_open(engine, container, info, readiness, target, deadline)
+    else:
+        await asyncio.sleep(_WITHOUT_PORT)
     while (last := await _health(engine, container, target, readiness)) != "":
         if time.monotonic() >= deadline:
             raise await _too_late(engine, container, readiness, last)
         await asyncio.sleep(_POLL_HEALTH)
     facts = await engine.container(container)
     if facts is None:
-        raise StartFailed("was removed while it started")
+        raise _removed()
     return facts
+
+
+async def _until_open(
+    engine: Engine,
+    container: str,
+    info: EngineInfo,
+    readiness: Readiness,
+    target: Backend,
+    deadline: float,
+) -> None:
+    began = time.monotonic()
+    diagnose_at = began + _DIAGNOSE_EVERY
+    while not await _opens(target, patient=not info.reaches_containers):
+        now = time.monotonic()
+        if now >= diagnose_at:
+            diagnose_at = now + _DIAGNOSE_EVERY
+            await _fail_if_hopeless(engine, container, readiness, patience=now - began < _ELSEWHERE_FOR_GOOD)
+        if now >= deadline:
+            raise await _too_late(engine, container, readiness, f"nothing answers on port {readiness.port}")
+        await asyncio.sleep(_POLL)
 
 
 async def _dial_address(
@@ -131,7 +162,7 @@ async def _dial_address(
     while True:
         facts = await engine.container(container)
         if facts is None:
-            raise StartFailed("was removed while it started")
+            raise _removed()
         found = backends(facts, (readiness.port,), info)
         if found:
             return found[readiness.port]
@@ -161,9 +192,9 @@ async def _opens(target: Backend, *, patient: bool) -> bool:
         writer.close()
 
 
-async def _health(engine: Engine, container: str, target: Backend, readiness: Readiness) -> str:
+async def _health(engine: Engine, container: str, target: Backend | None, readiness: Readiness) -> str:
     """'' when good, else what is not."""
-    if readiness.health_path:
+    if target is not None and readiness.health_path:
         status = await _http_status(target, readiness.health_path)
         if 200 <= status < 400:
             return ""
@@ -179,7 +210,7 @@ async def _health(engine: Engine, container: str, target: Backend, readiness: Re
         if result.exit_status == 0:
             return ""
         return f"HEALTHCHECK ended with status {result.exit_status}: {result.output.strip()[-200:]}"
-    if readiness.speak and not await _http_status(target, "/"):
+    if target is not None and readiness.speak and not await _http_status(target, "/"):
         return "the port is open, but no HTTP answer comes"
     return ""
 
@@ -205,26 +236,27 @@ async def _http_status(target: Backend, path: str) -> int:
     return int(digits) if version.startswith(b"HTTP/1.") and digits.isdigit() else 0
 
 
-async def _fail_if_hopeless(engine: Engine, container: str, readiness: Readiness) -> None:
+async def _fail_if_hopeless(engine: Engine, container: str, readiness: Readiness, *, patience: bool) -> None:
     """Raises StartFailed where the application listens, but where nobody can reach it."""
-    cause, hint = await _diagnosis(engine, container, readiness)
-    if cause:
-        raise StartFailed("is not reachable", log=await log_tail(engine, container), cause=cause, hint=hint)
+    found = await _diagnosis(engine, container, readiness)
+    if found is not None and (found.certain or not patience):
+        log = await log_tail(engine, container)
+        raise StartFailed("is not reachable", log=log, cause=found.cause, hint=found.hint)
 
 
-async def _diagnosis(engine: Engine, container: str, readiness: Readiness) -> tuple[str, str]:
+async def _diagnosis(engine: Engine, container: str, readiness: Readiness) -> Diagnosis | None:
     try:
         table = await engine.exec(container, ("cat", "/proc/net/tcp", "/proc/net/tcp6"), _ANSWER_BOUND)
     except EngineError:
-        return "", ""
+        return None
     return diagnose(parse(table.output), readiness.port)
 
 
 async def _too_late(engine: Engine, container: str, readiness: Readiness, last: str) -> StartFailed:
-    cause, hint = await _diagnosis(engine, container, readiness)
+    found = await _diagnosis(engine, container, readiness) if readiness.port else None
     return StartFailed(
         f"was not ready within {readiness.timeout:g}s",
         log=await log_tail(engine, container),
-        cause=cause or last,
-        hint=hint or "start_timeout in the settings gives it longer",
+        cause=found.cause if found else last,
+        hint=found.hint if found else "start_timeout in the settings gives it longer",
     )

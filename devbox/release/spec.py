@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import posixpath
 from dataclasses import replace
 
 from devbox.config import Config
@@ -46,10 +47,9 @@ def mounts(config: Config, image: ImageFacts) -> tuple[VolumeMount, ...]:
     gets the same one, and `down` then `up` too.
     """
     targets = {mount.target for mount in config.volumes}
+    places = dict.fromkeys(posixpath.normpath(f"/{path.strip('/')}") for path in image.volumes)
     declared = tuple(
-        VolumeMount("anonymous", "", path.rstrip("/"))
-        for path in image.volumes
-        if path.rstrip("/") and path.rstrip("/") not in targets
+        VolumeMount("anonymous", "", place) for place in places if place != "/" and place not in targets
     )
     return tuple(
         replace(mount, kind="volume", source=anonymous_volume_name(config.project, mount.target))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 
 from devbox.engine.protocol import ContainerFacts, ContainerSpec, Engine, EngineInfo
-from devbox.errors import Conflict, EngineError, NotFound
+from devbox.errors import Conflict, EngineError
+from devbox.model import LABEL_PROJECT
 from devbox.release.probe import Readiness, wait_ready
 
 _CLEANUP_BOUND = 15.0
@@ -85,7 +87,7 @@ async def recreate(
         await hooks.confirm()
         if previous is not None:
             stopped = True
-            await engine.stop(previous, grace)
+            await _carried(engine.stop(previous, grace), grace + _CLEANUP_BOUND)
         flipped = time.monotonic()
         await engine.start(container)
         hooks.started(container)
@@ -106,12 +108,28 @@ async def retire(engine: Engine, container: str, grace: float) -> None:
 
 
 async def _create(engine: Engine, spec: ContainerSpec) -> str:
+    """Creates the container, and leaves none behind when it is cancelled meanwhile."""
+    made: list[str] = []
+
+    async def create() -> None:
+        made.append(await _create_in_place(engine, spec))
+
+    try:
+        await _carried(create(), _CLEANUP_BOUND)
+    except asyncio.CancelledError:
+        for container in made:
+            await _remove(engine, container)
+        raise
+    return made[0]
+
+
+async def _create_in_place(engine: Engine, spec: ContainerSpec) -> str:
     """Creates the container; a leftover of ours under its name (a killed daemon's) is removed first."""
     try:
         return await engine.create(spec)
     except Conflict:
         left = await engine.container(spec.name)
-        if left is None or left.labels.get("dev.devbox.project") != spec.labels["dev.devbox.project"]:
+        if left is None or left.labels.get(LABEL_PROJECT) != spec.labels[LABEL_PROJECT]:
             raise
         await engine.remove_container(left.id)
         return await engine.create(spec)
@@ -126,13 +144,22 @@ async def _start_again(engine: Engine, container: str) -> None:
     await _shielded(engine.start(container))
 
 
-async def _shielded(work: Awaitable[None]) -> None:
+async def _shielded(work: Coroutine[object, object, None]) -> None:
+    """Carries work to its end, 15 s at most, also while this task is being cancelled; its failure is none."""
+    with contextlib.suppress(TimeoutError, EngineError):
+        async with asyncio.timeout(_CLEANUP_BOUND):
+            await _carried(work, _CLEANUP_BOUND)
+
+
+async def _carried(work: Coroutine[object, object, None], bound: float) -> None:
+    """Waits for work that the engine goes on with whether or not anybody waits: a cancellation takes effect
+    only at its end, or after `bound` seconds."""
     task = asyncio.ensure_future(work)
     try:
-        async with asyncio.timeout(_CLEANUP_BOUND):
-            await asyncio.shield(task)
+        await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait({task}, timeout=_CLEANUP_BOUND)
+        await asyncio.wait({task}, timeout=bound)
         raise
-    except (TimeoutError, NotFound, EngineError):
-        return
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

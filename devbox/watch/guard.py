@@ -21,7 +21,9 @@ class Guard:
     """Arms `source` for what the last scan found, and again after every failure, after a growing delay.
 
     `restart_at` (seconds on the monotonic clock, infinity where all is well) is when `restart` is to be
-    called; `tell` gets every trouble once until watching has been well for a while.
+    called; `tell` gets every trouble once until watching has been well for a while. A watch ends with its
+    directory, and another directory of the same path and even the same inode number is not watched, so
+    whatever hints at that makes `follow` start anew.
     """
 
     def __init__(
@@ -35,8 +37,10 @@ class Guard:
         self._tell = tell
         self._never = never
         self._told: set[str] = set()
-        self._wanted: tuple[Path, Mapping[str, Identity], frozenset[Path]] | None = None
+        self._wanted: tuple[Path, Mapping[str, Identity | None], frozenset[Path]] | None = None
+        self._paths: frozenset[str] = frozenset()
         self._armed = False
+        self._stale = False
         self._armed_at = -math.inf
         self._failures = 0
 
@@ -48,8 +52,8 @@ class Guard:
     async def follow(self, root: Path, directories: Mapping[str, Identity], besides: frozenset[Path]) -> bool:
         """Watches these directories of the context at `root` and, besides, those that exist of the others;
         true where that changed what is watched, so that only another scan can tell what happened before."""
-        wanted = (root, directories, besides)
-        if self._never or (self._armed and wanted == self._wanted):
+        wanted = (root, {"": directories.get("")} if RECURSIVE else directories, besides)
+        if self._never or (self._armed and not self._stale and wanted == self._wanted):
             return False
         self._wanted = wanted
         return self.restart_at == math.inf and await self.restart()
@@ -59,7 +63,9 @@ class Guard:
         self.restart_at = math.inf
         if self._wanted is None:
             return False
+        self._stale = False
         paths = _paths(*self._wanted)
+        self._paths = frozenset(paths)
         try:
             trouble = await asyncio.wrap_future(self._pool.submit(self._source.arm, paths))
         except CannotWatch as refused:
@@ -70,6 +76,14 @@ class Guard:
         if trouble is not None:
             self._tell_once(trouble)
         return True
+
+    def moved(self, paths: frozenset[str]) -> None:
+        """To be called with the paths that appeared or went."""
+        self._stale = self._stale or not self._paths.isdisjoint(paths)
+
+    def missed(self) -> None:
+        """To be called when something changed of which no event told."""
+        self._stale = True
 
     def failed(self, cause: str) -> None:
         """To be called when `source` says so. A single failure is made good at once and not worth telling."""
@@ -95,7 +109,7 @@ class Guard:
             self._tell(degraded)
 
 
-def _paths(root: Path, directories: Mapping[str, Identity], besides: Iterable[Path]) -> list[str]:
+def _paths(root: Path, directories: Iterable[str], besides: Iterable[Path]) -> list[str]:
     if RECURSIVE:
         return [str(root)]  # directories outside of it are left to the backstop, lest a whole home is watched
     base = str(root)

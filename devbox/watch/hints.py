@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
@@ -27,10 +28,21 @@ _STEP_AT_REST_MS = 20
 _REST_SECONDS = 120.0
 _GROUP_MS = 20
 _TURN_MS = 1000
+_MODIFIED = 2
 _ATTEMPTS = 3
 _JOIN_SECONDS = 1.0
 _LIMITS = Path("/proc/sys/fs/inotify")
 _LIMIT_ADVISED = {"max_user_watches": 524288, "max_user_instances": 512}
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Absolute paths about which something came, reported `at` (seconds on the monotonic clock); `moved` are
+    those that appeared or went."""
+
+    at: float
+    paths: frozenset[str]
+    moved: frozenset[str]
 
 
 class CannotWatch(Exception):
@@ -44,15 +56,13 @@ class CannotWatch(Exception):
 class EventSource:
     """Watches a set of directories until it is given another one or closed; owns the thread that waits.
 
-    `on_paths(at, paths)` and `on_failure(cause)` are called on that thread; after a failure nothing comes any
-    more until `arm` is called again. A write is reported within about 10 ms, or within 40 ms when nothing
+    `on_events` and `on_failure(cause)` are called on that thread; after a failure nothing comes any more
+    until `arm` is called again. A write is reported within about 10 ms, or within 40 ms when nothing
     happened for two minutes, since waiting for 10 ms takes 0.8 % of a core. Not for two threads at once.
     """
 
-    def __init__(
-        self, on_paths: Callable[[float, frozenset[str]], None], on_failure: Callable[[str], None]
-    ) -> None:
-        self._on_paths = on_paths
+    def __init__(self, on_events: Callable[[Events], None], on_failure: Callable[[str], None]) -> None:
+        self._on_events = on_events
         self._on_failure = on_failure
         self._waiting: _Waiting | None = None
 
@@ -67,7 +77,7 @@ class EventSource:
         notifier = _notifier(possible)
         former, self._waiting = self._waiting, None
         if notifier is not None:
-            self._waiting = _Waiting(notifier, self._on_paths, self._on_failure)
+            self._waiting = _Waiting(notifier, self._on_events, self._on_failure)
         if former is not None:
             former.end()
         if len(possible) == len(wanted):
@@ -88,11 +98,11 @@ class _Waiting:
     def __init__(
         self,
         notifier: RustNotify,
-        on_paths: Callable[[float, frozenset[str]], None],
+        on_events: Callable[[Events], None],
         on_failure: Callable[[str], None],
     ) -> None:
         self._notifier = notifier
-        self._on_paths = on_paths
+        self._on_events = on_events
         self._on_failure = on_failure
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._wait, name="devbox-watch", daemon=True)
@@ -116,7 +126,9 @@ class _Waiting:
                 return
             if not isinstance(changes, str) and not self._stop.is_set():
                 active_at = time.monotonic()
-                self._on_paths(active_at, frozenset(path for _, path in changes))
+                paths = frozenset(path for _, path in changes)
+                moved = frozenset(path for change, path in changes if change != _MODIFIED)
+                self._on_events(Events(active_at, paths, moved))
 
 
 def _notifier(directories: list[str]) -> RustNotify | None:
@@ -130,10 +142,10 @@ def _notifier(directories: list[str]) -> RustNotify | None:
                 force_polling=False,
                 poll_delay_ms=0,
                 recursive=RECURSIVE,
-                ignore_permission_denied=True,
+                ignore_permission_denied=False,  # with True a limit that is reached goes unsaid as well
             )
-        except FileNotFoundError:
-            directories = [path for path in directories if os.path.isdir(path)]  # noqa: PTH112 - plain strings
+        except (FileNotFoundError, PermissionError):
+            directories = [path for path in directories if os.access(path, os.R_OK)]
         except (OSError, WatchfilesRustInternalError) as error:
             raise CannotWatch(_refusal(str(error))) from error
     raise CannotWatch(
@@ -152,7 +164,8 @@ def _refusal(cause: str) -> Degraded:
                 break
             return Degraded(
                 f"the system's limit fs.inotify.{limit} = {now} is reached",
-                f"raise it: sudo sysctl fs.inotify.{limit}={max(2 * now, _LIMIT_ADVISED[limit])}",
+                f"raise it: sudo sysctl fs.inotify.{limit}={max(2 * now, _LIMIT_ADVISED[limit])};"
+                " until then files are looked at in short intervals",
             )
     return Degraded(f"the system refuses to watch files: {cause}", "files are looked at in short intervals")
 

@@ -10,8 +10,8 @@ _RESTART_LEAST, _RESTART_MOST = 0.05, 5.0
 def backstop_interval(scan_seconds: float, *, polling: bool) -> float:
     """Seconds between two looks that no hint asked for, given what a scan costs.
 
-    With events coming, scans take at most 0.3 % of the time (2 to 60 s apart); without (`polling`), at most a
-    tenth of it (0.25 to 15 s apart).
+    With events coming, scans take at most 0.3 % of a core (2 to 60 s apart); without (`polling`), at
+    most a tenth of the time (0.25 to 15 s apart).
     """
     if polling:
         return min(_POLL_MOST, max(_POLL_LEAST, scan_seconds / _POLL_SHARE))

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +19,7 @@ from devbox.errors import ContextError
 from devbox.model import Snapshot
 from devbox.watch.contents import Key, ScanStopped, key_of
 from devbox.watch.guard import Guard
-from devbox.watch.hints import EventSource
+from devbox.watch.hints import RECURSIVE, Events, EventSource
 from devbox.watch.ignorefile import candidates
 from devbox.watch.inbox import Inbox
 from devbox.watch.mounts import why_poll
@@ -47,10 +47,12 @@ class Watcher:
         always = {self.root, self._scanner.dockerfile, *self._extra}
         always.update(candidates(self.root, self._scanner.dockerfile))
         self._besides = frozenset(path.parent for path in always)
-        self._inbox = Inbox(str(self.root), frozenset(map(str, always)), self._scanner.ignores)
+        # The recursive way of watching reports where paths really are, the other one as they were given.
+        self._seen_as = Path(os.path.realpath(self.root)) if RECURSIVE else self.root
+        self._inbox = Inbox(str(self._seen_as), frozenset(map(str, always)), self._scanner.ignores)
         self._troubles: deque[Degraded] = deque()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="devbox-scan")
-        self._source = EventSource(self._on_paths, self._on_failure)
+        self._source = EventSource(self._on_events, self._on_failure)
         poll = why_poll(str(self.root), os.environ)
         if poll:
             self._troubles.append(Degraded(poll, "saves are found by looking for them, which takes longer"))
@@ -60,6 +62,8 @@ class Watcher:
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._looked_at = -math.inf
+        self._unhinted = False
+        self._digest = ""
         self._scan_seconds = 0.0
 
     async def __aenter__(self) -> Self:
@@ -94,7 +98,7 @@ class Watcher:
                 self._wake.set()
             return snapshot
 
-    async def looks(self) -> AsyncIterator[Look | Degraded]:
+    async def looks(self) -> AsyncGenerator[Look | Degraded, None]:
         """Says, for one consumer and without end, when to scan; and once each, why changes are seen late.
 
         A look comes some 20 ms after a single save and when a burst is over; every few seconds whatever
@@ -118,9 +122,8 @@ class Watcher:
 
     async def _scan_once(self) -> Snapshot:
         self._stop = stop = threading.Event()
-        started = time.monotonic()
         try:
-            return await asyncio.wrap_future(self._pool.submit(self._scanner.scan, stop))
+            return await asyncio.wrap_future(self._pool.submit(self._timed_scan, stop))
         except asyncio.CancelledError:
             stop.set()
             raise
@@ -128,7 +131,15 @@ class Watcher:
             raise asyncio.CancelledError from stopped  # the watcher was closed under a scan
         finally:
             self._looked_at = time.monotonic()
-            self._scan_seconds = self._looked_at - started
+
+    def _timed_scan(self, stop: threading.Event) -> Snapshot:
+        started, worked = time.monotonic(), time.thread_time()
+        try:
+            return self._scanner.scan(stop)
+        finally:
+            # A busy machine must not make the backstop rare, and a slow network must not be kept busy.
+            waits = self._guard.blind
+            self._scan_seconds = time.monotonic() - started if waits else time.thread_time() - worked
 
     async def _round(self) -> tuple[Snapshot, bool]:
         """A snapshot, and whether all that it shows was watched when it was taken."""
@@ -137,10 +148,14 @@ class Watcher:
         except ContextError:
             await self._follow()
             raise
+        if self._unhinted and self._digest not in {"", snapshot.digest}:
+            self._guard.missed()
+        self._digest = snapshot.digest
+        self._unhinted = False
         return snapshot, not await self._follow()
 
     async def _follow(self) -> bool:
-        return await self._guard.follow(self.root, self._scanner.directories, self._besides)
+        return await self._guard.follow(self._seen_as, self._scanner.directories, self._besides)
 
     async def _look(self, now: float) -> Look:
         self._looked_at = now
@@ -148,6 +163,7 @@ class Watcher:
         before = self._extra
         self._extra = await asyncio.wrap_future(self._pool.submit(_statuses, before))
         extra = tuple(path for path, status in self._extra.items() if status != before[path])
+        self._unhinted = burst is None
         if burst is None:
             return Look(now, now, Reason.BACKSTOP, extra_files=extra)
         return Look(burst.first_seen, burst.last_seen, burst.reason, burst.paths, burst.count, extra)
@@ -158,8 +174,12 @@ class Watcher:
                 await self._wake.wait()
         self._wake.clear()
 
-    def _on_paths(self, at: float, paths: frozenset[str]) -> None:
-        self._in_loop(lambda: self._inbox.events(at, paths))
+    def _on_events(self, events: Events) -> None:
+        def take() -> None:
+            self._guard.moved(events.moved)
+            self._inbox.events(events.at, events.paths)
+
+        self._in_loop(take)
 
     def _on_failure(self, cause: str) -> None:
         self._in_loop(lambda: self._guard.failed(cause))

@@ -1,0 +1,140 @@
+"""`devbox up`, run as a program that reads its events."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from bench.app import App
+from bench.child import BenchError, Child, run
+from devbox.engine import connect
+from devbox.errors import EngineError
+from devbox.events import BuildFailed, Event, ReleaseFailed, ReleaseServed, SessionStarted, from_json
+
+START_BOUND = 600.0
+EVENT_BOUND = 10.0
+STOP_BOUND = 30.0
+DOWN_BOUND = 120.0
+DEVBOX = str(Path(sys.executable).with_name("devbox"))
+
+
+class DevboxUp:
+    """A project of its own with its own volume, all of which it removes."""
+
+    title = "devbox"
+
+    def __init__(self, app: App, scratch: Path) -> None:
+        self.about = ""
+        self._version = ""
+        self._app = app
+        self._scratch = scratch
+        self._child: Child | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._failure: tuple[str, ...] = ()
+        self._served: asyncio.Queue[ReleaseServed | BenchError] = asyncio.Queue()
+
+    async def start(self) -> str:
+        (self._app.folder / "devbox.toml").write_text(_settings())
+        command = [DEVBOX, "up", "--output", "jsonl"]
+        self._child = await Child.start(
+            command, self._app.folder, self._scratch / "devbox.log", read_output=True
+        )
+        self._reader = asyncio.create_task(self._read(self._child))
+        return (await self._next_release(START_BOUND)).url
+
+    def edit(self, text: str) -> float:
+        # A release nobody asked for must not be taken for the one of this edit.
+        while not self._served.empty():
+            self._served.get_nowait()
+        saved = time.monotonic()
+        self._app.say(text)
+        return saved
+
+    async def split(self) -> Mapping[str, float]:
+        release = await self._next_release(EVENT_BOUND)
+        self.about = f"devbox {self._version}, {release.strategy}"
+        return release.timings.model_dump()
+
+    def failure(self, what: str) -> BenchError:
+        return BenchError("\n".join((what, *self._failure)))
+
+    async def stop(self) -> None:
+        if self._child is None:
+            return
+        await self._child.stop(STOP_BOUND)
+        if self._reader is not None:
+            self._reader.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._reader
+        await run([DEVBOX, "down", "--volumes"], self._app.folder, self._scratch / "devbox.log", DOWN_BOUND)
+        await _remove_images()
+
+    async def _next_release(self, bound: float) -> ReleaseServed:
+        try:
+            async with asyncio.timeout(bound):
+                release = await self._served.get()
+        except TimeoutError as error:
+            raise BenchError(f"devbox said nothing of a release within {bound:.0f} s") from error
+        if isinstance(release, BenchError):
+            raise release
+        return release
+
+    async def _read(self, child: Child) -> None:
+        try:
+            while line := await child.output.readline():
+                self._heed(from_json(line))
+        except ValueError as error:
+            self._served.put_nowait(BenchError(f"devbox wrote a line that is no event: {error}"))
+        else:
+            self._served.put_nowait(child.failure("devbox ended"))
+
+    def _heed(self, event: Event) -> None:
+        match event:
+            case SessionStarted():
+                self._version = event.version
+            case ReleaseServed():
+                self._failure = ()
+                self._served.put_nowait(event)
+            case BuildFailed() | ReleaseFailed():
+                failure = event.failure
+                self._failure = (failure.what, failure.cause, *failure.log)
+                self._served.put_nowait(self.failure(f"{self.title}: {event.kind}"))
+            case _:
+                pass
+
+
+async def _remove_images() -> None:
+    """Nobody rolls this project back: `devbox down` keeps its images, the bench does not."""
+    try:
+        engine = await connect()
+        try:
+            for image in await engine.images(project_name()):
+                await engine.remove_image(image.id)
+        finally:
+            await engine.close()
+    except EngineError as error:
+        raise BenchError(f"the images of {project_name()} could not be removed: {error}") from error
+
+
+def project_name() -> str:
+    """The name of what this run of the bench makes, so that it touches nobody else's."""
+    return f"devbox-bench-{os.getpid()}"
+
+
+def _settings() -> str:
+    name = project_name()
+    return "".join(
+        f"{key} = {json.dumps(value)}\n"
+        for key, value in {
+            "project": name,
+            "ports": ["127.0.0.1:0:8000"],
+            "volumes": [f"{name}-data:/data"],
+            "health_path": "/health",
+        }.items()
+    )

@@ -1,0 +1,122 @@
+"""The one round that runs, if one does: started, called off, and let finish where that is worth it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from devbox.build.plan import make_plan
+from devbox.daemon.round import Round, Tools
+from devbox.daemon.work import Identity, Served, Serving, Source, Work, worth_finishing
+from devbox.errors import DevboxError
+from devbox.events import BuildStep, BuildSuperseded, Event
+from devbox.model import StepState
+from devbox.watch import diff
+
+
+@dataclass(frozen=True, slots=True)
+class RoundEnded:
+    """A round came to its end by itself; `built` where its image was made. `outcome` is what serves now, or
+    why nothing new does."""
+
+    work: Work
+    outcome: Served | DevboxError
+    built: bool
+
+
+class Inflight:
+    """At most one round at a time, run as a task of `group`; its end is told by `ended`.
+
+    `free_again` is called when a superseded build has come to the end of the step it was let go on for.
+    """
+
+    def __init__(
+        self,
+        tools: Tools,
+        group: asyncio.TaskGroup,
+        ended: Callable[[RoundEnded], None],
+        free_again: Callable[[], None],
+    ) -> None:
+        self._tools = replace(tools, emit=self._overhear)
+        self._emit = tools.emit
+        self._group, self._ended, self._free_again = group, ended, free_again
+        self._round: Round | None = None
+        self._work: Work | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._running: set[str] = set()
+        self._affected: frozenset[str] | None = None
+
+    @property
+    def identity(self) -> Identity | None:
+        """What the running round builds, None where none runs."""
+        return self._work.source.identity if self._work else None
+
+    @property
+    def settled(self) -> bool:
+        """True where the running round can, or shall, no longer be called off."""
+        if self._round is None or self._work is None:
+            return False
+        return self._round.committed or self._work.insist
+
+    def start(self, work: Work, previous: Serving | None, confirm: Callable[[Work], Awaitable[None]]) -> None:
+        """Begins a round; none may be running."""
+        self._running.clear()
+        self._affected = None
+        self._work, self._round = work, Round(self._tools, work, previous, confirm)
+        self._task = self._group.create_task(self._run(self._round, work))
+
+    def defers(self, source: Source) -> bool:
+        """Whether the running build should go on though `source` supersedes it: a long step is running that
+        the newer change does not touch, and the next build takes its result from the cache."""
+        if self._work is None or self._round is None or self._round.releasing:
+            return False
+        former, config = self._work.source, source.config
+        if former.config.config_hash != config.config_hash or former.dockerfile != source.dockerfile:
+            return False
+        changes = diff(former.snapshot, source.snapshot, 0.0, 0.0)
+        affected = frozenset(make_plan(source.dockerfile, config.build_args, config.target, changes).reasons)
+        if not worth_finishing(self._running, affected):
+            return False
+        self._affected = affected
+        return True
+
+    async def call_off(self, cause: str) -> bool:
+        """Ends the running round with what serves still serving; False where none runs."""
+        if self._task is None or self._work is None:
+            return False
+        work, task = self._work, self._task
+        self._work = self._round = self._task = None
+        task.cancel()
+        await asyncio.wait({task})
+        self.superseded(work, cause)
+        return True
+
+    def superseded(self, work: Work, cause: str) -> None:
+        """Says that a build's result is worth nothing any more."""
+        seconds = round(time.monotonic() - work.first_seen, 4)
+        self._emit(BuildSuperseded(build=work.number, cause=cause, seconds=seconds))
+
+    async def _run(self, running: Round, work: Work) -> None:
+        outcome: Served | DevboxError
+        try:
+            outcome = await running.run()
+        except DevboxError as error:
+            outcome = error
+        if self._round is running:
+            self._work = self._round = self._task = None
+            self._ended(RoundEnded(work, outcome, running.releasing))
+
+    def _overhear(self, event: Event) -> None:
+        """Hands events on and keeps an eye on which steps are running."""
+        self._emit(event)
+        if not isinstance(event, BuildStep):
+            return
+        if event.step.state is StepState.RUNNING:
+            self._running.add(event.step.instruction)
+        else:
+            self._running.discard(event.step.instruction)
+        if self._affected is not None and not worth_finishing(self._running, self._affected):
+            self._affected = None
+            self._free_again()

@@ -1,0 +1,88 @@
+"""What serves: taken over, replaced, retired, and missed when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import replace
+
+from devbox.config import Config
+from devbox.daemon.guards import AppEnded, Guards
+from devbox.daemon.housekeeping import remove_superseded_images
+from devbox.daemon.round import Tools
+from devbox.daemon.work import Serving
+from devbox.errors import DevboxError, EngineError
+from devbox.events import AppExited
+from devbox.release.probe import log_tail
+from devbox.release.strategies import retire
+
+
+class Service:
+    """The serving container of one project; what it does beside the loop runs as tasks of `group`."""
+
+    def __init__(self, tools: Tools, guards: Guards, group: asyncio.TaskGroup) -> None:
+        self._tools, self._guards, self._group = tools, guards, group
+        self.serving: Serving | None = None
+
+    @property
+    def number(self) -> int:
+        """The revision that serves, 0 where none does."""
+        return self.serving.revision.number if self.serving is not None and self.serving.alive else 0
+
+    def take_over(self, serving: Serving) -> None:
+        """Goes on with what a former daemon left serving."""
+        self.serving = serving
+        self._follow(serving)
+
+    def replaced_by(self, serving: Serving, config: Config) -> None:
+        """Lets the former revision go, now that another one has its ports."""
+        former, self.serving = self.serving, serving
+        self._guards.watch_app(serving)
+        if former is not None:
+            self._group.create_task(self._retire(former, config.stop_grace))
+        self._group.create_task(remove_superseded_images(self._tools.engine, config, serving))
+
+    async def ended(self, message: AppEnded) -> AppExited | None:
+        """Says that the application ended by itself; None where the message is about a former one."""
+        serving = self.serving
+        if serving is None or serving.container != message.container or not serving.alive:
+            return None
+        self.serving = replace(serving, alive=False)
+        facts = await self._guards.container(message.container)
+        event = AppExited(
+            revision=serving.revision.number,
+            exit_status=message.status,
+            out_of_memory=facts.out_of_memory if facts else False,
+            log=await log_tail(self._tools.engine, message.container),
+        )
+        self._tools.emit(event)
+        what = f"revision {event.revision} exited with status {event.exit_status}"
+        await self._guards.refuse_clients(f"devbox: {what}; the next save starts it again")
+        return event
+
+    async def look_up(self) -> bool:
+        """Finds out whether the engine, on its return, still runs what served; false where it does not."""
+        if self.serving is None or not self.serving.alive:
+            return True
+        facts = await self._guards.container(self.serving.container)
+        if facts is None or not facts.running:
+            self.serving = replace(self.serving, alive=False)
+            return False
+        self._follow(self.serving)
+        return True
+
+    def _follow(self, serving: Serving) -> None:
+        self._guards.watch_app(serving)
+        self._tools.logs.follow(serving.container, serving.revision.number, tail=0)
+
+    async def _retire(self, former: Serving, grace: float) -> None:
+        """Lets the connections of a former revision come to their end, then stops and removes it."""
+        # A gate that cannot be asked has no connections worth waiting for.
+        with contextlib.suppress(DevboxError):
+            await self._tools.ports.drain(former.backends)
+        try:
+            await retire(self._tools.engine, former.container, grace)
+        except EngineError:
+            # The next `up` or `down` finds it by its labels.
+            return
+        await self._tools.logs.finish(former.container)

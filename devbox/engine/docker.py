@@ -1,0 +1,217 @@
+"""`DockerEngine`: the protocol over the docker SDK and the Engine API.
+
+Every method runs its blocking part (`objects`, `streams`) on a thread of `calls`; what the engine answers
+is read by `facts`, what it refuses with by `translate`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from functools import partial
+from typing import Concatenate, ParamSpec, TypeVar
+
+from docker import APIClient
+
+from devbox.engine import facts, handshake, objects, streams
+from devbox.engine.address import Address
+from devbox.engine.calls import Calls
+from devbox.engine.protocol import (
+    BuildRequest,
+    ContainerFacts,
+    ContainerSpec,
+    EngineEvent,
+    EngineInfo,
+    ExecResult,
+    ImageFacts,
+    LogLine,
+    PullProgress,
+    VolumeFacts,
+)
+from devbox.engine.translate import translated
+from devbox.engine.transport import Transport
+from devbox.errors import EngineError, EngineUnreachable, NotFound
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+# The newest version of the API that this adapter was tested with (engine 28.5), and the oldest it speaks.
+_NEWEST_API = "1.51"
+_OLDEST_API = "1.24"
+_INFO_SECONDS = 5.0
+# A build is cancelled by its closed connection; to ask for it besides must not hold anybody up.
+_CANCEL_SECONDS = 0.15
+_TIMED_OUT = 124
+
+
+class DockerEngine:
+    """The engine at one address; `devbox.engine.connect` makes it."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._calls = Calls()
+        self._transport = Transport(address, _OLDEST_API)
+
+    async def negotiate(self) -> None:
+        """Agrees with the engine on the API's version, within 5 seconds; raises EngineUnreachable."""
+        headers = await self._soon(partial(handshake.ping, self._transport))
+        version = min(headers.get("Api-Version", _OLDEST_API), _NEWEST_API, key=facts.version_numbers)
+        asked, self._transport = self._transport, Transport(self._address, version)
+        asked.close()
+
+    async def info(self) -> EngineInfo:
+        """Asks the engine who it is, within 5 seconds; raises EngineUnreachable."""
+        return await self._soon(partial(handshake.who, self._transport))
+
+    async def close(self) -> None:
+        """Ends every stream and thread of this adapter; what runs on the engine stays."""
+        await self._calls.close()
+        self._transport.close()
+
+    async def image(self, reference: str) -> ImageFacts | None:
+        """The image by id or tag, None where the engine has none."""
+        return await self._do(f"cannot look at image {reference}", objects.image, reference)
+
+    async def images(self, project: str) -> tuple[ImageFacts, ...]:
+        """All images labelled with `project`, newest first."""
+        return await self._do("cannot list images", objects.images, project)
+
+    def pull(self, reference: str) -> AsyncIterator[PullProgress]:
+        """Pulls an image; raises PullFailed (no such image, no registry, not allowed)."""
+        return self._calls.stream(partial(streams.pull, self._transport, reference))
+
+    async def remove_image(self, reference: str) -> None:
+        """Removes an image (untagged and tagged); gone already is fine; raises Conflict when in use."""
+        await self._do(f"cannot remove image {reference}", objects.remove_image, reference)
+
+    async def build(
+        self, request: BuildRequest, context: Iterator[bytes]
+    ) -> AsyncGenerator[Mapping[str, object], None]:
+        """Sends the context (an uncompressed tar) and gives each JSON message of the answer as it comes.
+
+        Abandoning or cancelling the iterator cancels the build on the engine. An exception raised by
+        `context` itself is raised unchanged.
+        """
+        ended = False
+        messages = self._calls.stream(partial(streams.build, self._transport, request, context))
+        try:
+            async for message in messages:
+                yield message
+            ended = True
+        finally:
+            await messages.aclose()
+            if request.buildkit and not ended:
+                # The closed connection has cancelled it already, except behind proxies that keep theirs.
+                with contextlib.suppress(EngineError, TimeoutError):
+                    async with asyncio.timeout(_CANCEL_SECONDS):
+                        await self.cancel_build(request.build_id)
+
+    async def cancel_build(self, build_id: str) -> None:
+        """Asks the engine to end a build; ended already is fine."""
+        with contextlib.suppress(NotFound):
+            await self._calls.run(partial(streams.cancel_build, self._transport, build_id))
+
+    async def containers(self, project: str) -> tuple[ContainerFacts, ...]:
+        """All containers labelled with `project`, running or not, newest first."""
+        return await self._do("cannot list containers", objects.containers, project)
+
+    async def container(self, container: str) -> ContainerFacts | None:
+        """The container by id or name, None where there is none."""
+        return await self._do(
+            f"cannot look at container {facts.short(container)}", objects.container, container
+        )
+
+    async def create(self, spec: ContainerSpec) -> str:
+        """Creates a container and returns its id.
+
+        Raises Conflict when the name is taken, NotFound when the image is not there, ConfigError when a
+        path to mount is not.
+        """
+        return await self._do(f"cannot create container {spec.name}", objects.create, spec)
+
+    async def start(self, container: str) -> None:
+        """Starts it.
+
+        Raises PortTaken when a port to publish is held by somebody else (`cause` is the engine's text),
+        StartFailed when its command cannot be run at all.
+        """
+        await self._do(f"cannot start container {facts.short(container)}", objects.start, container)
+
+    async def stop(self, container: str, grace: float) -> None:
+        """Asks it to stop and kills it after `grace` seconds; stopped or gone already is fine."""
+        await self._do(f"cannot stop container {facts.short(container)}", objects.stop, container, grace)
+
+    async def remove_container(self, container: str) -> None:
+        """Kills and removes it, and no volume; gone already is fine."""
+        await self._do(
+            f"cannot remove container {facts.short(container)}", objects.remove_container, container
+        )
+
+    async def wait(self, container: str) -> int:
+        """Returns the exit status once the container has ended; raises NotFound when it is removed."""
+        return await self._calls.run(partial(streams.wait, self._transport, container))
+
+    def logs(self, container: str, *, follow: bool, tail: int | None = None) -> AsyncIterator[LogLine]:
+        """Lines from the first one on (or the last `tail`); with `follow` until the container ends."""
+        return self._calls.stream(partial(streams.logs, self._transport, container, follow, tail))
+
+    async def exec(self, container: str, command: tuple[str, ...], bound: float) -> ExecResult:
+        """Runs a command inside the container within `bound` seconds; past it, exit status 124.
+
+        The engine has no way to end such a command: past its bound it is left to itself.
+        """
+        output, status = bytearray(), _TIMED_OUT
+        parts = self._calls.stream(partial(streams.execute, self._transport, container, command))
+        try:
+            async with asyncio.timeout(bound):
+                async for part in parts:
+                    if isinstance(part, int):
+                        status = part
+                    else:
+                        output += part
+        except TimeoutError:
+            pass
+        finally:
+            await parts.aclose()
+        return ExecResult(status, output.decode("utf-8", "replace"))
+
+    async def volumes(self, project: str) -> tuple[VolumeFacts, ...]:
+        """All volumes labelled with `project`."""
+        return await self._do("cannot list volumes", objects.volumes, project)
+
+    async def ensure_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        """Creates the volume unless one of that name exists; an existing one keeps its labels."""
+        await self._do(f"cannot create volume {name}", objects.ensure_volume, name, labels)
+
+    async def remove_volume(self, name: str) -> None:
+        """Removes the volume; gone already is fine; raises Conflict when in use."""
+        await self._do(f"cannot remove volume {name}", objects.remove_volume, name)
+
+    async def publisher(self, port: int, protocol: str) -> str:
+        """Name of the container that publishes this host port, '' where none does."""
+        return await self._do("cannot list containers", objects.publisher, port, protocol)
+
+    def events(self) -> AsyncIterator[EngineEvent]:
+        """Container events of objects with our labels; ends (without an exception) when the engine does."""
+        return self._calls.stream(partial(streams.events, self._transport))
+
+    async def _do(
+        self, what: str, work: Callable[Concatenate[APIClient, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        def translating() -> T:
+            with translated(what, self._address.url):
+                return work(self._transport.client, *args, **kwargs)
+
+        return await self._calls.run(translating)
+
+    async def _soon(self, work: Callable[[], T]) -> T:
+        try:
+            async with asyncio.timeout(_INFO_SECONDS):
+                return await self._calls.run(work)
+        except TimeoutError as error:
+            raise EngineUnreachable(
+                f"no engine answers at {self._address.url}",
+                cause=f"it said nothing within {_INFO_SECONDS:g} seconds",
+                hint="is it still starting, or the machine overloaded?",
+            ) from error

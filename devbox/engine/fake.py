@@ -1,0 +1,289 @@
+"""`FakeEngine`: an engine in memory that keeps the protocol's promises, for tests without an engine.
+
+Its containers run no code: what they do is their image's `Behaviour`, and they really answer on loopback
+addresses (127.0.0.2 and on, which Linux has and macOS does not). The contract suite holds it to the real
+engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from pathlib import Path
+
+from devbox.engine.fake_container import Behaviour, FakeContainer
+from devbox.engine.fake_images import FakeBuild, FakeImages
+from devbox.engine.fake_presence import Listeners, Presence
+from devbox.engine.protocol import (
+    BuildRequest,
+    ContainerFacts,
+    ContainerSpec,
+    EngineEvent,
+    EngineInfo,
+    ExecResult,
+    ImageFacts,
+    LogLine,
+    PullProgress,
+    VolumeFacts,
+)
+from devbox.errors import ConfigError, Conflict, NotFound, PortTaken, PullFailed
+from devbox.model import LABEL_PROJECT
+
+__all__ = ["Behaviour", "FakeBuild", "FakeEngine"]
+
+
+class FakeEngine:
+    """An engine in memory. `add_image`, `registry`, `builds`, `taken_ports`, `lose` and `restore` script it.
+
+    `builds` are the answers to builds in order, the last one stays. `registry` are the images that can be
+    pulled. `journal` holds every change in words ("start web-2"), `cancelled` the ids of ended builds.
+    """
+
+    def __init__(self, info: EngineInfo | None = None) -> None:
+        self.identity = info or EngineInfo("Fake", "1.0", "1.51", "fake://", True, True)
+        self.builds: list[FakeBuild] = [FakeBuild()]
+        self.registry: dict[str, Behaviour] = {}
+        self.taken_ports: set[int] = set()
+        self.journal: list[str] = []
+        self.cancelled: list[str] = []
+        self.store = FakeImages()
+        self._containers: dict[str, FakeContainer] = {}
+        self._volumes: dict[str, VolumeFacts] = {}
+        self._listeners = Listeners()
+        self._presence = Presence()
+        self._count = 0
+
+    def add_image(
+        self, tag: str, behaviour: Behaviour | None = None, labels: Mapping[str, str] | None = None
+    ) -> str:
+        """Makes an image known under a tag, which it takes from any other, and returns its id."""
+        return self.store.add(tag, behaviour or Behaviour(), ImageFacts("", labels=dict(labels or {})))
+
+    def lose(self) -> None:
+        """The engine goes away: calls fail, streams break, events end."""
+        self._presence.lose()
+        self._listeners.end()
+
+    def restore(self) -> None:
+        """The engine is back, with everything it had."""
+        self._presence.restore()
+
+    async def end(self, container: str, exit_status: int, *, out_of_memory: bool = False) -> None:
+        """A running container ends by itself."""
+        found = self._existing(container)
+        await found.end(exit_status, out_of_memory=out_of_memory)
+        self._listeners.tell("die", found)
+
+    async def say(self, container: str, line: str, stream: str = "stdout") -> None:
+        """A container writes a line."""
+        await self._existing(container).say(line, stream)
+
+    async def info(self) -> EngineInfo:
+        """The identity it was made with."""
+        self._presence.check()
+        return self.identity
+
+    async def close(self) -> None:
+        """Stops answering and ends every container's server."""
+        self._presence.closed = True
+        self.lose()
+        for container in self._containers.values():
+            await container.end()
+
+    async def image(self, reference: str) -> ImageFacts | None:
+        """The image by id or tag, None where there is none."""
+        self._presence.check()
+        known = self.store.find(reference)
+        return known[0] if known else None
+
+    async def images(self, project: str) -> tuple[ImageFacts, ...]:
+        """All images labelled with `project`, newest first."""
+        self._presence.check()
+        return self.store.of(project)
+
+    async def pull(self, reference: str) -> AsyncGenerator[PullProgress, None]:
+        """Pulls what `registry` has; raises PullFailed for anything else."""
+        self._presence.check()
+        if reference not in self.registry:
+            raise PullFailed(f"cannot pull {reference}", cause="the fake registry does not have it")
+        yield PullProgress("Downloading", 50, 100)
+        yield PullProgress("Download complete", 100, 100)
+        self.add_image(reference, self.registry[reference])
+
+    async def remove_image(self, reference: str) -> None:
+        """Removes a tag, and the image with its last one; raises Conflict when in use."""
+        self._presence.check()
+        used = {container.facts().image for container in self._containers.values()}
+        if self.store.remove(reference, used):
+            self.journal.append(f"remove image {reference}")
+
+    async def build(
+        self, request: BuildRequest, context: Iterator[bytes]
+    ) -> AsyncGenerator[Mapping[str, object], None]:
+        """Answers with the next of `builds`; abandoning it puts its id on `cancelled`."""
+        self._presence.check()
+        sent = b"".join(context)
+        answer = self.builds.pop(0) if len(self.builds) > 1 else self.builds[0]
+        messages = answer.given(request, sent)
+        self.journal.append(f"build {request.tag}")
+        ended = False
+        try:
+            for message in messages:
+                yield message
+            if answer.proceed is not None:
+                await self._presence.unless_gone(answer.proceed.wait())
+            if not any("error" in message for message in messages):
+                name = self.add_image(request.tag, answer.behaviour, labels=request.labels)
+                yield {"id": "moby.image.id", "aux": {"ID": name}}
+            ended = True
+        finally:
+            if not ended:
+                self.cancelled.append(request.build_id)
+
+    async def cancel_build(self, build_id: str) -> None:
+        """Notes that the build was cancelled."""
+        self._presence.check()
+        self.cancelled.append(build_id)
+
+    async def containers(self, project: str) -> tuple[ContainerFacts, ...]:
+        """All containers labelled with `project`, newest first."""
+        self._presence.check()
+        found = [known for known in self._containers.values() if known.labels.get(LABEL_PROJECT) == project]
+        return tuple(known.facts() for known in sorted(found, key=lambda known: -known.number))
+
+    async def container(self, container: str) -> ContainerFacts | None:
+        """The container by id or name, None where there is none."""
+        self._presence.check()
+        known = self._container(container)
+        return known.facts() if known else None
+
+    async def create(self, spec: ContainerSpec) -> str:
+        """Creates a container; raises Conflict, NotFound (no image), ConfigError (nothing to mount)."""
+        self._presence.check()
+        what = f"cannot create container {spec.name}"
+        image = self.store.find(spec.image)
+        if image is None:
+            raise NotFound(what, cause=f"No such image: {spec.image}")
+        if self._container(spec.name):
+            raise Conflict(what, cause="the name is in use")
+        for mount in spec.mounts:
+            if mount.kind == "bind" and not await asyncio.to_thread(Path(mount.source).exists):
+                raise ConfigError(
+                    what, cause=f"bind source path does not exist: {mount.source}", hint="create it"
+                )
+        self._count += 1
+        made = FakeContainer(self._count, spec, image[0], image[1])
+        self._containers[made.id] = made
+        for mounted in made.facts().mounts:
+            if mounted.kind == "volume":
+                self._volumes.setdefault(mounted.source, VolumeFacts(mounted.source))
+        self._note("create", made)
+        return made.id
+
+    async def start(self, container: str) -> None:
+        """Starts it; raises PortTaken for a port in `taken_ports` or published by another container."""
+        self._presence.check()
+        known = self._existing(container)
+        for mapping in known.spec.ports:
+            port = mapping.host_port
+            if port and (port in self.taken_ports or await self.publisher(port, mapping.protocol)):
+                raise PortTaken(
+                    f"port {port} is taken",
+                    cause=f"Bind for {mapping.host_ip}:{port} failed: port is already allocated",
+                )
+        await known.start()
+        self._note("start", known)
+        if known.status == "exited":
+            self._listeners.tell("die", known)
+
+    async def stop(self, container: str, grace: float) -> None:  # noqa: ARG002 - it obeys at once
+        """Stops it; stopped or gone already is fine."""
+        self._presence.check()
+        known = self._container(container)
+        if known is not None and known.status == "running":
+            await known.end(143)
+            self._listeners.tell("die", known)
+            self._note("stop", known)
+
+    async def remove_container(self, container: str) -> None:
+        """Kills and removes it; gone already is fine."""
+        self._presence.check()
+        known = self._container(container)
+        if known is None:
+            return
+        running = known.status == "running"
+        await known.remove()
+        if running:
+            self._listeners.tell("die", known)
+        del self._containers[known.id]
+        self._note("destroy", known)
+
+    async def wait(self, container: str) -> int:
+        """The exit status once it has ended."""
+        self._presence.check()
+        known = self._existing(container)
+        await self._presence.unless_gone(known.ended())
+        return known.exit_status
+
+    async def logs(
+        self, container: str, *, follow: bool, tail: int | None = None
+    ) -> AsyncGenerator[LogLine, None]:
+        """Lines from the first one on (or the last `tail`); with `follow` until it ends."""
+        self._presence.check()
+        lines = self._existing(container).lines(follow, tail)
+        while (line := await self._presence.unless_gone(anext(lines, None))) is not None:
+            yield line
+
+    async def exec(self, container: str, command: tuple[str, ...], bound: float) -> ExecResult:
+        """What the behaviour says of the command; one that never ends gives 124 after `bound` seconds."""
+        self._presence.check()
+        known = self._existing(container)
+        self.journal.append(f"exec {known.spec.name}: {' '.join(command)}")
+        return await self._presence.unless_gone(known.execute(command, bound))
+
+    async def volumes(self, project: str) -> tuple[VolumeFacts, ...]:
+        """All volumes labelled with `project`."""
+        self._presence.check()
+        return tuple(known for known in self._volumes.values() if known.labels.get(LABEL_PROJECT) == project)
+
+    async def ensure_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        """Creates the volume unless one of that name exists."""
+        self._presence.check()
+        self._volumes.setdefault(name, VolumeFacts(name, dict(labels)))
+
+    async def remove_volume(self, name: str) -> None:
+        """Removes the volume; gone already is fine; raises Conflict when a container has it."""
+        self._presence.check()
+        for known in self._containers.values():
+            if any(mount.source == name for mount in known.facts().mounts):
+                raise Conflict(f"cannot remove volume {name}", cause=f"{known.spec.name} uses it")
+        self._volumes.pop(name, None)
+
+    async def publisher(self, port: int, protocol: str) -> str:
+        """Name of the container that publishes this host port, '' where none does."""
+        self._presence.check()
+        for known in self._containers.values():
+            for key, places in known.facts().published.items():
+                if key.endswith(f"/{protocol}") and any(place.port == port for place in places):
+                    return known.spec.name
+        return ""
+
+    async def events(self) -> AsyncGenerator[EngineEvent, None]:
+        """Container events of objects with our labels; ends when the engine goes away."""
+        self._presence.check()
+        async for event in self._listeners.events():
+            yield event
+
+    def _container(self, container: str) -> FakeContainer | None:
+        named = (known for known in self._containers.values() if known.spec.name == container)
+        return self._containers.get(container) or next(named, None)
+
+    def _existing(self, container: str) -> FakeContainer:
+        known = self._container(container)
+        if known is None:
+            raise NotFound(f"no container {container}", cause=f"No such container: {container}")
+        return known
+
+    def _note(self, action: str, container: FakeContainer) -> None:
+        self.journal.append(f"{action} {container.spec.name}")
+        self._listeners.tell(action, container)

@@ -1,0 +1,174 @@
+"""Images, containers and volumes over the docker SDK, as blocking work for one thread.
+
+Each function is one operation of the protocol; foreign exceptions are translated by whoever runs them.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Mapping
+
+import docker.errors
+from docker import APIClient
+from docker.types import Mount
+
+from devbox.engine import facts
+from devbox.engine.calls import pause
+from devbox.engine.protocol import ContainerFacts, ContainerSpec, ImageFacts, VolumeFacts
+from devbox.model import LABEL_PROJECT, PortMapping, VolumeMount
+
+# Seconds that a removal which somebody else began may take, and between two looks at it.
+_REMOVAL_SECONDS = 10.0
+_REMOVAL_POLL = 0.05
+
+
+def _of(project: str) -> dict[str, str]:
+    return {"label": f"{LABEL_PROJECT}={project}"}
+
+
+def image(client: APIClient, reference: str) -> ImageFacts | None:
+    """The image by id or tag."""
+    data = _inspected_image(client, reference)
+    return facts.image(data) if data is not None else None
+
+
+def _inspected_image(client: APIClient, reference: str) -> facts.Json | None:
+    try:
+        data: facts.Json = client.inspect_image(reference)  # type: ignore[no-untyped-call] # so in the stubs
+    except docker.errors.NotFound:
+        return None
+    return data
+
+
+def images(client: APIClient, project: str) -> tuple[ImageFacts, ...]:
+    """The project's images, newest first; one that vanishes meanwhile is left out."""
+    ids = dict.fromkeys(entry["Id"] for entry in client.images(filters=_of(project)))
+    found = [data for name in ids if (data := _inspected_image(client, name)) is not None]
+    return tuple(facts.image(data) for data in sorted(found, key=facts.image_age, reverse=True))
+
+
+def remove_image(client: APIClient, reference: str) -> None:
+    """Removes a tag, or all that is known under an id."""
+    known = image(client, reference)
+    if known is None:
+        return
+    # An id with several tags is only removed tag by tag; to force it would also take it from containers.
+    names = (
+        known.tags if known.id.removeprefix("sha256:").startswith(reference.removeprefix("sha256:")) else ()
+    )
+    for name in names or (reference,):
+        try:
+            client.remove_image(name)
+        except docker.errors.NotFound:
+            continue
+
+
+def container(client: APIClient, name: str) -> ContainerFacts | None:
+    """The container by id or name."""
+    data = _inspected_container(client, name)
+    return facts.container(data) if data is not None else None
+
+
+def _inspected_container(client: APIClient, name: str) -> facts.Json | None:
+    try:
+        data: facts.Json = client.inspect_container(name)
+    except docker.errors.NotFound:
+        return None
+    return data
+
+
+def containers(client: APIClient, project: str) -> tuple[ContainerFacts, ...]:
+    """The project's containers, newest first; one that vanishes meanwhile is left out."""
+    listing = client.containers(all=True, filters=_of(project))
+    found = [data for entry in listing if (data := _inspected_container(client, entry["Id"])) is not None]
+    return tuple(facts.container(data) for data in sorted(found, key=facts.created, reverse=True))
+
+
+def publisher(client: APIClient, port: int, protocol: str) -> str:
+    """Name of the running container that publishes a host port."""
+    return facts.publisher(client.containers(), port, protocol)
+
+
+def create(client: APIClient, spec: ContainerSpec) -> str:
+    """Creates the container; its streams stay detached, its log goes where the engine's logs go."""
+    host = client.create_host_config(
+        init=spec.init,
+        mounts=[_mount(mount) for mount in spec.mounts],
+        port_bindings=_bindings(spec.ports),
+    )
+    created = client.create_container(
+        spec.image,
+        command=list(spec.command) if spec.command is not None else None,
+        name=spec.name,
+        environment=dict(spec.environment),
+        labels=dict(spec.labels),
+        ports=[(port.container_port, port.protocol) for port in spec.ports],
+        host_config=host,
+    )
+    return str(created["Id"])
+
+
+def _mount(mount: VolumeMount) -> Mount:
+    return Mount(
+        mount.target,
+        mount.source or None,
+        type="bind" if mount.kind == "bind" else "volume",
+        read_only=mount.read_only,
+    )
+
+
+def _bindings(ports: Iterable[PortMapping]) -> dict[int | str, list[tuple[str, int | None]]]:
+    bindings: dict[int | str, list[tuple[str, int | None]]] = {}
+    for port in ports:
+        places = bindings.setdefault(f"{port.container_port}/{port.protocol}", [])
+        places.append((port.host_ip, port.host_port or None))
+    return bindings
+
+
+def start(client: APIClient, name: str) -> None:
+    """Starts it."""
+    client.start(name)
+
+
+def stop(client: APIClient, name: str, grace: float) -> None:
+    """Stops it within `grace` seconds, rounded up to whole ones as the engine counts them."""
+    try:
+        client.stop(name, timeout=math.ceil(grace))
+    except docker.errors.NotFound:
+        return
+
+
+def remove_container(client: APIClient, name: str) -> None:
+    """Kills and removes it; returns once it is gone, also where somebody else is removing it."""
+    deadline = time.monotonic() + _REMOVAL_SECONDS
+    while True:
+        try:
+            client.remove_container(name, v=False, force=True)
+        except docker.errors.NotFound:
+            return
+        except docker.errors.APIError as error:
+            if "in progress" not in str(error) or time.monotonic() > deadline:
+                raise
+            pause(_REMOVAL_POLL)
+        else:
+            return
+
+
+def volumes(client: APIClient, project: str) -> tuple[VolumeFacts, ...]:
+    """The project's volumes."""
+    listing = client.volumes(filters=_of(project))
+    return tuple(facts.volume(entry) for entry in listing.get("Volumes") or ())
+
+
+def ensure_volume(client: APIClient, name: str, labels: Mapping[str, str]) -> None:
+    """Creates the volume; the engine gives an existing one back as it is."""
+    client.create_volume(name, labels=dict(labels))
+
+
+def remove_volume(client: APIClient, name: str) -> None:
+    """Removes the volume if it is there."""
+    try:
+        client.remove_volume(name)
+    except docker.errors.NotFound:
+        return

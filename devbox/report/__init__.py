@@ -1,0 +1,75 @@
+"""How people and programs see the events: a live screen, plain lines, or JSON lines.
+
+renderer(output, stream, environ) -> Renderer    chosen once, when a command starts
+failure_lines(error) -> list[str]                an error as lines for standard error
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Protocol, Self, TextIO
+
+from devbox.errors import UsageError
+from devbox.events import Event
+from devbox.report.failure import failure_lines
+
+__all__ = ["OUTPUTS", "Renderer", "failure_lines", "renderer"]
+
+OUTPUTS = ("live", "plain", "jsonl")
+
+
+class Renderer(Protocol):
+    """Shows events, called from one thread; entered before the first event, left on any way out.
+
+    No call raises because the reader of the stream went away: it is remembered in `closed` and later calls do
+    nothing.
+    """
+
+    @property
+    def closed(self) -> bool: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def __call__(self, event: Event) -> None:
+        """Shows one event; quick."""
+
+    def tick(self) -> None:
+        """Moves what moves by itself; to be called ten times a second."""
+
+    def message(self, text: str) -> None:
+        """Shows a sentence that is no event, such as "stopping … (Ctrl-C again to leave at once)"."""
+
+
+def renderer(output: str | None, stream: TextIO, environ: Mapping[str, str]) -> Renderer:
+    """The renderer for `stream`: the one asked for, else live on a terminal that can show it, else plain.
+
+    Raises UsageError for an unknown output.
+    """
+    if output is None:
+        output = "live" if _can_be_live(stream, environ) else "plain"
+    # Imported here because rich takes its time, and programs that read lines should not wait for it.
+    if output == "live":
+        from devbox.report.live import Live
+
+        return Live(stream, environ)
+    if output == "plain":
+        from devbox.report.plain import Plain
+
+        return Plain(stream)
+    if output == "jsonl":
+        from devbox.report.jsonl import JsonLines
+
+        return JsonLines(stream)
+    raise UsageError(
+        f"there is no output called {output!r}", hint=f"choose one of {', '.join(OUTPUTS)} with --output"
+    )
+
+
+def _can_be_live(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    encoding = (getattr(stream, "encoding", None) or "").lower().replace("-", "").replace("_", "")
+    return stream.isatty() and environ.get("TERM", "") not in ("", "dumb") and encoding == "utf8"

@@ -1,0 +1,37 @@
+"""Events for programs: one JSON object a line, flushed at once."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self, TextIO
+
+from devbox.events import Event, to_json
+from devbox.report.sink import Sink
+
+
+class JsonLines:
+    """Writes every event as one line of JSON, the moment it comes, and nothing else."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._out = Sink(stream)
+
+    @property
+    def closed(self) -> bool:
+        return self._out.closed
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def __call__(self, event: Event) -> None:
+        self._out.write_line(to_json(event))
+
+    def tick(self) -> None:
+        """Nothing moves between two events."""
+
+    def message(self, text: str) -> None:
+        """Says nothing: a program reads events only."""

@@ -1,0 +1,262 @@
+"""One line per event of interest, the same letters every time: editors hold on to these lines.
+
+    session.started
+        devbox: project sample on Docker Engine 20.10.24, http://127.0.0.1:8000
+    session.stopped
+        devbox: stopped: Ctrl-C
+        devbox: stopped: systemd stopped it, the application keeps serving
+    engine.lost
+        devbox: engine lost: Docker does not answer
+    engine.back
+        devbox: engine back after 12.3s: Docker Engine 20.10.24
+    watch.degraded
+        devbox: watching degraded: the limit of inotify watches is reached
+    change.ignored
+        devbox: app/main.py touched, nothing changed
+        devbox: app/main.py and 2 more touched, back to what revision 3 serves
+    build.started
+        devbox: build 7 started: app/main.py
+    build.step
+        devbox: step 4/6 RUN pip install -r requirements.txt 12.3s (requirements.txt changed)
+        devbox: step builder 2/3 RUN make 0.50s
+    build.log
+        devbox: pull python:3.13-slim
+    build.failed
+        devbox: build 7 failed: RUN pip install -r requirements.txt (exit 1)
+        devbox:   revision 6 keeps serving
+    build.superseded
+        devbox: build 7 superseded: app/main.py changed again
+    release.served
+        devbox: revision 7 serving http://127.0.0.1:8000 in 0.14s (build 0.08s, 5 of 6 steps cached)
+        devbox: revision 7 serving http://127.0.0.1:8000 in 0.40s (recreate)
+        devbox: revision 3 serving http://127.0.0.1:8000 in 0.02s (adopted)
+    release.failed
+        devbox: revision 7 failed to start: exited with status 3, revision 6 keeps serving
+    app.log
+        app | INFO:     Application startup complete.
+    app.exited
+        devbox: revision 7 exited with status 1
+        devbox: revision 7 exited with status 137 (out of memory)
+
+    every failure, below its line
+        build | ERROR: No matching distribution found for fastapii
+        app | ModuleNotFoundError: No module named 'fastapii'
+        devbox:   why: pip found no version of fastapii
+        devbox:   try: check the name in requirements.txt
+
+    every 10 seconds without another line, while work goes on
+        devbox: step 4/6 RUN pip install -r requirements.txt still running, 20s
+        devbox: pull python:3.13-slim still running, 20s: 12.3 MB of 45.6 MB
+        devbox: build 7 still running, 20s
+        devbox: revision 7 still starting, 20s
+
+Not printed: change.detected, build.finished, release.started (the lines around them say it), steps that were
+cached, the output of steps that succeed. Instructions are cut to 60 characters.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import singledispatch
+from types import TracebackType
+from typing import Self, TextIO
+
+from devbox.events import (
+    AppExited,
+    AppLog,
+    BuildFailed,
+    BuildStarted,
+    BuildStep,
+    BuildSuperseded,
+    ChangeIgnored,
+    EngineBack,
+    EngineLost,
+    Event,
+    Failure,
+    ReleaseFailed,
+    ReleaseServed,
+    SessionStarted,
+    SessionStopped,
+    WatchDegraded,
+)
+from devbox.model import StepState
+from devbox.report.failure import PREFIX, reason_lines
+from devbox.report.pulse import Pulse, step_name
+from devbox.report.sink import Sink
+from devbox.report.text import clean, named, seconds, shorten
+
+_REMEMBERED_LOG_LINES = 200
+
+
+@singledispatch
+def lines(event: object) -> list[str]:
+    """The lines for one event, without line ends; none for an event that needs no line of its own."""
+    del event
+    return []
+
+
+def _own(text: str) -> str:
+    return PREFIX + text
+
+
+def _app(log: Iterable[str]) -> list[str]:
+    return [f"app | {clean(line)}" for line in log]
+
+
+def _reasons(failure: Failure) -> list[str]:
+    return reason_lines(failure.cause, failure.hint)
+
+
+@lines.register
+def _(event: SessionStarted) -> list[str]:
+    where = "".join(f", {clean(url)}" for url in event.urls)
+    return [_own(f"project {clean(event.project)} on {clean(event.engine)}{where}")]
+
+
+@lines.register
+def _(event: SessionStopped) -> list[str]:
+    return [
+        _own(f"stopped: {clean(event.reason)}{', the application keeps serving' if event.serving else ''}")
+    ]
+
+
+@lines.register
+def _(event: EngineLost) -> list[str]:
+    return [_own(f"engine lost: {clean(event.failure.what)}"), *_reasons(event.failure)]
+
+
+@lines.register
+def _(event: EngineBack) -> list[str]:
+    return [_own(f"engine back after {seconds(event.seconds)}: {clean(event.engine)}")]
+
+
+@lines.register
+def _(event: WatchDegraded) -> list[str]:
+    return [_own(f"watching degraded: {clean(event.reason)}"), *reason_lines("", event.hint)]
+
+
+@lines.register
+def _(event: ChangeIgnored) -> list[str]:
+    return [_own(f"{named(event.paths)} touched, {clean(event.reason)}")]
+
+
+@lines.register
+def _(event: BuildStarted) -> list[str]:
+    return [_own(f"build {event.build} started: {clean(event.cause)}")]
+
+
+@lines.register
+def _(event: BuildStep) -> list[str]:
+    step = event.step
+    if step.state is not StepState.DONE:
+        return []
+    reason = f" ({clean(step.reason)})" if step.reason else ""
+    place = step_name(step.stage, step.index, step.total)
+    return [_own(f"{place} {shorten(step.instruction)} {seconds(step.seconds)}{reason}")]
+
+
+@lines.register
+def _(event: BuildFailed) -> list[str]:
+    failure = event.failure
+    what = shorten(event.step) if event.step else clean(failure.what)
+    status = "" if failure.exit_status is None else f" (exit {failure.exit_status})"
+    serving = [_own(f"  revision {event.serving} keeps serving")] if event.serving else []
+    log = [f"build | {clean(line)}" for line in failure.log]
+    return [_own(f"build {event.build} failed: {what}{status}"), *log, *_reasons(failure), *serving]
+
+
+@lines.register
+def _(event: BuildSuperseded) -> list[str]:
+    return [_own(f"build {event.build} superseded: {clean(event.cause)}")]
+
+
+@lines.register
+def _(event: ReleaseServed) -> list[str]:
+    took = event.timings
+    if event.strategy == "adopted":
+        how = "adopted"
+    elif took.build or event.steps:
+        cached = f", {event.cached} of {event.steps} steps cached" if event.steps else ""
+        how = f"build {seconds(took.build)}{cached}"
+    else:
+        how = clean(event.strategy)
+    return [_own(f"revision {event.revision} serving {clean(event.url)} in {seconds(took.total)} ({how})")]
+
+
+@lines.register
+def _(event: ReleaseFailed) -> list[str]:
+    serving = f", revision {event.serving} keeps serving" if event.serving else ""
+    what = f"revision {event.revision} failed to start: {clean(event.failure.what)}{serving}"
+    return [_own(what), *_app(event.failure.log), *_reasons(event.failure)]
+
+
+@lines.register
+def _(event: AppLog) -> list[str]:
+    return _app((event.line,))
+
+
+@lines.register
+def _(event: AppExited) -> list[str]:
+    memory = " (out of memory)" if event.out_of_memory else ""
+    what = f"revision {event.revision} exited with status {event.exit_status}{memory}"
+    return [_own(what), *_app(event.log)]
+
+
+class Plain:
+    """Prints the lines of each event at once, an application's line once, and signs of life on `tick`."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._out = Sink(stream)
+        self._clock = clock
+        self._pulse = Pulse()
+        self._printed: deque[tuple[int, str]] = deque(maxlen=_REMEMBERED_LOG_LINES)
+
+    @property
+    def closed(self) -> bool:
+        return self._out.closed
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def __call__(self, event: Event) -> None:
+        now = self._clock()
+        pull = self._pulse.follow(event, now)
+        said = [_own(pull)] if pull else lines(self._without_repeats(event))
+        self._print(said)
+        if said and not isinstance(event, AppLog):
+            self._pulse.said(now)
+
+    def tick(self) -> None:
+        """Says that long work still goes on, where nothing was said for ten seconds."""
+        self._print(_own(line) for line in self._pulse.due(self._clock()))
+
+    def message(self, text: str) -> None:
+        """Prints a line of devbox's own."""
+        self._print([_own(clean(text))])
+
+    def _without_repeats(self, event: Event) -> Event:
+        """An exit's log ends with lines that were already printed as they came."""
+        match event:
+            case AppLog():
+                self._printed.append((event.revision, event.line))
+            case AppExited():
+                return event.model_copy(update={"log": self._unprinted(event.revision, event.log)})
+            case ReleaseFailed():
+                rest = self._unprinted(event.revision, event.failure.log)
+                return event.model_copy(update={"failure": event.failure.model_copy(update={"log": rest})})
+            case _:
+                pass
+        return event
+
+    def _unprinted(self, revision: int, log: Iterable[str]) -> tuple[str, ...]:
+        return tuple(line for line in log if (revision, line) not in self._printed)
+
+    def _print(self, said: Iterable[str]) -> None:
+        self._out.write("".join(f"{line}\n" for line in said))

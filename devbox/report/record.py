@@ -1,0 +1,63 @@
+"""What events leave behind in the scrollback above the live screen, as rich texts. Pure."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from devbox.events import (
+    AppExited,
+    AppLog,
+    BuildFailed,
+    BuildSuperseded,
+    EngineBack,
+    EngineLost,
+    Event,
+    ReleaseFailed,
+    ReleaseServed,
+    WatchDegraded,
+)
+from devbox.report.figures import BAD, DIM, GOOD, WARNING
+from devbox.report.text import brief_seconds, clean, clean_but_coloured, seconds, shorten
+from devbox.report.viewstate import ViewState
+
+_LOG_LINE_LIMIT = 10_000
+
+
+def record(event: Event, state: ViewState) -> Text | None:
+    """The line that an event leaves behind in the scrollback, None for most; `state` is the one after it."""
+    match event:
+        case AppLog():
+            line = Text.from_ansi(clean_but_coloured(event.line[:_LOG_LINE_LIMIT]))
+            return Text.assemble((f"{event.revision:>3} │ ", DIM), line)
+        case ReleaseServed():
+            cause = clean(state.served.cause) if state.served else ""
+            took = brief_seconds(event.timings.total)
+            return _record("✓", GOOD, f"revision {event.revision}", cause, took)
+        case BuildFailed():
+            what = shorten(event.step) if event.step else clean(event.failure.what)
+            return _record("✗", BAD, f"build {event.build} failed", what)
+        case ReleaseFailed():
+            return _record("✗", BAD, f"revision {event.revision} failed to start", clean(event.failure.what))
+        case AppExited():
+            memory = "out of memory" if event.out_of_memory else ""
+            return _record(
+                "✗", BAD, f"revision {event.revision} exited with status {event.exit_status}", memory
+            )
+        case BuildSuperseded():
+            return _record("·", DIM, f"build {event.build} superseded", clean(event.cause))
+        case EngineLost():
+            return _record("!", WARNING, "engine lost", clean(event.failure.what))
+        case EngineBack():
+            return _record("✓", GOOD, "engine back", f"after {seconds(event.seconds)}")
+        case WatchDegraded():
+            return _record("!", WARNING, "watching degraded", clean(event.reason))
+        case _:
+            return None
+
+
+def _record(mark: str, style: str, what: str, *details: str) -> Text:
+    told = Text.assemble(("  ", ""), (mark, f"bold {style}"), " ", (what, "bold" if style != DIM else DIM))
+    for detail in details:
+        if detail:
+            told.append(f"  {detail}", style=DIM)
+    return told

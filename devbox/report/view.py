@@ -1,0 +1,273 @@
+"""The live screen as a rich renderable. Pure: state, size and the time in, lines out.
+
+    ─ sample ──────────────────────────────────────── Docker Engine 28.5 ─
+
+      ●  http://127.0.0.1:8000                          revision 7 serving
+
+      ✓  app/main.py   5 of 6 steps cached                            72ms
+         ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━
+         detect 8ms   context 11ms   build 62ms   boot 37ms   flip 2ms
+
+Colours are the terminal's own named ones, so that light and dark themes both work.
+"""
+
+from __future__ import annotations
+
+import math
+from statistics import median
+
+from rich.console import Group
+from rich.text import Text
+
+from devbox.report.figures import (
+    BAD,
+    DIM,
+    GOOD,
+    WARNING,
+    curve,
+    fit,
+    link,
+    row,
+    spinner,
+    timing_bar,
+    timing_legend,
+)
+from devbox.report.panels import engine_panel, trouble_panel
+from devbox.report.steps import step_lines
+from devbox.report.text import brief_seconds, clean, running_seconds
+from devbox.report.viewstate import ServedView, Trouble, ViewState
+
+_PANEL_WIDTH = 100
+# Rows that stay for the log above, in a terminal that has them.
+_LOG_ROWS = 3
+# Below this many rows, advice that can be looked up elsewhere gives way.
+_ROOMY = 14
+# A build that is over sooner than this is not worth unfolding: the screen would only jump.
+_UNFOLD_AFTER = 0.4
+
+
+def render(state: ViewState, width: int, height: int, now: float, colour: bool) -> Group:
+    """The whole screen as one renderable; see `screen_lines`."""
+    return Group(*screen_lines(state, width, height, now, colour))
+
+
+def screen_lines(state: ViewState, width: int, height: int, now: float, colour: bool) -> list[Text]:
+    """The screen's lines: none wider than `width` cells, fewer of them than `height` (at least one).
+
+    `now` is on the scale of the events' `at`. Without `colour` shades stand in for the colours of the bar.
+    """
+    width = max(width, 1)
+    room = max(height - 1 - min(_LOG_ROWS, height // 8), 1)
+    lines = _Screen(state, width, room, now, colour).lines()
+    return [_line(fit(line, width)) for line in lines[:room]]
+
+
+def moves(state: ViewState) -> bool:
+    """Whether the screen changes by the clock alone."""
+    if state.stopped:
+        return False
+    idle = state.served is not None or state.trouble is not None
+    return bool(state.build or state.release or state.gone or state.message or not idle)
+
+
+def _line(text: Text) -> Text:
+    text.no_wrap = True
+    text.overflow = "crop"
+    return text
+
+
+class _Screen:
+    """One drawing: what there is to say, put into the room there is."""
+
+    def __init__(self, state: ViewState, width: int, room: int, now: float, colour: bool) -> None:
+        self.state = state
+        self.width = width
+        self.panel = min(width, _PANEL_WIDTH)
+        # ends where the text in a panel does
+        self.content = max(self.panel - 2, 1)
+        self.room = room
+        self.now = now
+        self.colour = colour
+
+    def lines(self) -> list[Text]:
+        state = self.state
+        if state.stopped is not None:
+            return self._farewell()
+        head = [self._rule(), self._address()]
+        activity = self._activity()
+        tail = self._tail()
+        left = self.room - len(head) - len(activity) - len(tail)
+        panels = self._panels(left - (2 if state.build and self.room >= _ROOMY else 0))
+        left -= len(panels)
+        details = self._details(left)
+        left -= len(details)
+        return self._spaced(left, head[:1], head[1:], panels, [*activity, *details], tail)
+
+    def _spaced(self, left: int, *groups: list[Text]) -> list[Text]:
+        filled = [group for group in groups if group]
+        airy = left >= len(filled) - 1
+        lines: list[Text] = []
+        for number, group in enumerate(filled):
+            if airy and number:
+                lines.append(Text())
+            lines += group
+        return lines
+
+    def _rule(self) -> Text:
+        """The border between the log that scrolls and the screen that stays."""
+        name = clean(self.state.project) or "devbox"
+        engine = clean(self.state.engine)
+        left = Text.assemble(("─ ", DIM), (name, "bold"), " ")
+        right = Text(f" {engine} ─" if engine else "──", style=DIM)
+        gap = self.width - left.cell_len - right.cell_len
+        if gap < 2:
+            left = fit(left, self.width)
+            return Text.assemble(left, ("─" * (self.width - left.cell_len), DIM))
+        return Text.assemble(left, ("─" * gap, DIM), right)
+
+    def _address(self) -> Text:
+        state = self.state
+        left = Text.assemble("  ", self._light(), "  ")
+        if not state.urls:
+            left.append("no published port", style=DIM)
+        for number, url in enumerate(map(clean, state.urls)):
+            left.append("  " if number else "")
+            left.append(url, style=link(url) if state.serving else DIM)
+        return row(self.content, left, self._standing())
+
+    def _light(self) -> Text:
+        state = self.state
+        if state.gone:
+            return Text("●", style=WARNING)
+        if state.serving:
+            return Text("●", style=WARNING if state.trouble else GOOD)
+        return Text("●", style=BAD) if state.trouble else Text("○", style=DIM)
+
+    def _standing(self) -> Text:
+        state = self.state
+        if state.gone:
+            return Text("engine lost", style=f"bold {WARNING}")
+        if state.trouble and state.trouble.kind == "exit" and not state.serving:
+            return Text(f"revision {state.trouble.number} exited", style=f"bold {BAD}")
+        if state.trouble and state.serving:
+            return Text(f"revision {state.serving} still serving", style=f"bold {WARNING}")
+        if state.serving:
+            return Text.assemble("revision ", (str(state.serving), "bold"), (" serving", GOOD))
+        if state.trouble:
+            return Text("not serving", style=f"bold {BAD}")
+        return Text("not serving yet", style=DIM)
+
+    def _activity(self) -> list[Text]:
+        """The one line that says what goes on, or how the last round went."""
+        state = self.state
+        if state.message:
+            return [Text.assemble("  ", spinner(self.now), "  ", (clean(state.message), "bold"))]
+        if state.build:
+            build = state.build
+            what = Text.assemble((f"build {build.number}", "bold"), f"  {clean(build.cause)}")
+            if state.release:
+                what.append("   booting beside it", style=DIM)
+            return [self._moving(what, build.at)]
+        if state.release:
+            release = state.release
+            what = Text.assemble((f"revision {release.revision}", "bold"), "  starting")
+            told = " · ".join(part for part in (clean(release.strategy), clean(release.reason)) if part)
+            what.append(f"   {told}" if told else "", style=DIM)
+            return [self._moving(what, release.at)]
+        if state.trouble:
+            return []
+        if state.served:
+            return [self._result(state.served)]
+        what = Text("looking at the project" if state.project else "starting")
+        return [self._moving(what, state.at or self.now)]
+
+    def _moving(self, what: Text, since: float) -> Text:
+        clock = Text(running_seconds(self.now - since), style="bold")
+        return row(self.content, Text.assemble("  ", spinner(self.now), "  ", what), clock)
+
+    def _result(self, served: ServedView) -> Text:
+        what = Text.assemble("  ", ("✓", GOOD), "  ", clean(served.cause) or clean(served.strategy))
+        if served.strategy == "adopted":
+            what.append("   was already running", style=DIM)
+        elif served.steps:
+            what.append(f"   {served.cached} of {served.steps} steps cached", style=DIM)
+        return row(self.content, what, Text(brief_seconds(served.timings.total), style=f"bold {GOOD}"))
+
+    def _panels(self, room: int) -> list[Text]:
+        state = self.state
+        panels: list[Text] = []
+        if state.gone:
+            share = room // 2 if state.trouble else room
+            panels += engine_panel(state.gone, self.panel, max(share, 1), self.now)
+        if state.trouble:
+            height = max(room - len(panels), 1)
+            panels += trouble_panel(
+                state.trouble, self._outlook(state.trouble), self.panel, self.width, height
+            )
+        return panels
+
+    def _outlook(self, trouble: Trouble) -> Text:
+        """What a failure means for whoever asks the application now."""
+        if self.state.stopped:
+            return Text()
+        if not trouble.serving:
+            return Text("nothing serves; the next save tries again", style="bold")
+        url = clean(self.state.urls[0]) if self.state.urls else ""
+        return Text.assemble((f"revision {trouble.serving} keeps serving", f"bold {GOOD}"), (f"  {url}", DIM))
+
+    def _details(self, room: int) -> list[Text]:
+        state = self.state
+        if state.build and (not state.serving or self.now - state.build.at >= _UNFOLD_AFTER):
+            return step_lines(state.build, self.content, room, self.now)
+        return [] if state.trouble else self._last_round(room)
+
+    def _last_round(self, room: int) -> list[Text]:
+        """The timing of the last round and the curve of those before; it stays while a short build runs, so
+        that nothing jumps."""
+        served = self.state.served
+        if served is None or room < 2:
+            return []
+        indent = Text("     ")
+        bar = timing_bar(served.timings, min(self.content - 10, 60), self.colour)
+        legend = timing_legend(served.timings, self.content - 5, self.colour)
+        lines = [indent + bar, indent + legend] if bar.plain else []
+        past = [value for value in self.state.history if math.isfinite(value)]
+        if len(past) > 1 and room >= len(lines) + 2:
+            lines += [Text(), self._past(past)]
+        return [fit(line, self.content) for line in lines]
+
+    def _past(self, past: list[float]) -> Text:
+        newest = "  ".join(brief_seconds(value) for value in past[-3:])
+        return Text.assemble(
+            "     ",
+            curve(past, min(30, self.content // 3)),
+            "   ",
+            newest,
+            (f"   median {brief_seconds(median(past))} of {len(past)} saves", DIM),
+        )
+
+    def _tail(self) -> list[Text]:
+        state = self.state
+        lines: list[Text] = []
+        reason, hint = map(clean, state.degraded)
+        if reason:
+            told = Text.assemble("  ", ("!", f"bold {WARNING}"), "  ", (f"watching: {reason}", WARNING))
+            lines.append(fit(told, self.width))
+            if hint and self.room >= _ROOMY:
+                lines.append(fit(Text(f"     {hint}", style=DIM), self.width))
+        if state.note:
+            lines.append(Text(f"  ·  {clean(state.note)}", style=DIM))
+        return lines
+
+    def _farewell(self) -> list[Text]:
+        state = self.state
+        stopped = state.stopped
+        reason = clean(stopped.reason) if stopped else ""
+        lines = [self._rule()]
+        if state.trouble:
+            lines += self._panels(self.room - 3)
+        lines.append(Text.assemble("  ", ("stopped", "bold"), (f"  {reason}", DIM)))
+        if stopped and stopped.serving and state.urls:
+            url = clean(state.urls[0])
+            lines.append(Text.assemble("  ", (url, link(url)), ("  keeps serving", GOOD)))
+        return lines

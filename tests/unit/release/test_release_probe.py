@@ -1,0 +1,357 @@
+"""When a container counts as ready, and what is said of one that does not become it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from devbox.engine.fake import Behaviour, FakeEngine
+from devbox.engine.protocol import ContainerFacts, ExecResult
+from devbox.errors import Conflict, EngineUnreachable, StartFailed
+from devbox.model import Backend, PortMapping
+from devbox.release import probe
+from devbox.release.probe import Readiness, backends, log_tail, must_speak, wait_ready
+
+from .kit import INFO, PUBLISHED, SILENT, answering, http, serving, started
+
+TABLE = ("cat", "/proc/net/tcp", "/proc/net/tcp6")
+LOOPBACK_8000 = "   0: 0100007F:1F40 00000000:0000 0A 00000000:00000000"
+ANYWHERE_8001 = "   0: 00000000:1F41 00000000:0000 0A 00000000:00000000"
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[FakeEngine]:
+    engine = FakeEngine()
+    yield engine
+    await engine.close()
+
+
+async def becomes_ready(engine: FakeEngine, container: str, readiness: Readiness) -> None:
+    facts = await wait_ready(engine, container, INFO, readiness)
+    assert (facts.id, facts.running) == (container, True)
+
+
+async def refused(engine: FakeEngine, container: str, readiness: Readiness) -> StartFailed:
+    with pytest.raises(StartFailed) as caught:
+        await wait_ready(engine, container, INFO, readiness)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("command", "speaks"),
+    [
+        (("uvicorn", "main:app"), False),
+        (("fastapi", "run"), False),
+        (("python", "-m", "flask", "run"), False),
+        (("hypercorn", "main:app"), False),
+        (("gunicorn", "main:app"), True),
+        (("gunicorn", "-k", "uvicorn.workers.UvicornWorker", "main:app"), True),
+        (("python", "main.py"), True),
+        ((), True),
+    ],
+)
+def test_an_open_port_is_not_enough_for_everybody(command: tuple[str, ...], speaks: bool) -> None:
+    assert must_speak(command) is speaks
+
+
+def test_backends_are_the_containers_own_address_or_where_it_is_published() -> None:
+    published = {"80/tcp": (Backend("0.0.0.0", 32768), Backend("::", 32768)), "53/udp": (Backend("", 1),)}
+    facts = ContainerFacts("c", "n", "i", "running", address="172.17.0.2", published=published)
+    assert backends(facts, (80, 81), INFO) == {80: Backend("172.17.0.2", 80), 81: Backend("172.17.0.2", 81)}
+    assert backends(facts, (80, 81, 53), PUBLISHED) == {80: Backend("127.0.0.1", 32768)}
+
+
+async def test_an_open_port_is_ready(engine: FakeEngine) -> None:
+    container, _ = await started(engine, Behaviour())
+    await becomes_ready(engine, container, Readiness(8000))
+
+
+async def test_a_published_port_is_ready(engine: FakeEngine) -> None:
+    container, _ = await started(engine, Behaviour(), ports=(PortMapping("127.0.0.1", 0, 8000),))
+    await wait_ready(engine, container, PUBLISHED, Readiness(8000))
+
+
+async def test_a_port_that_opens_late_is_noticed_at_once(engine: FakeEngine) -> None:
+    container, host = await started(engine, SILENT)
+    waiting = asyncio.create_task(wait_ready(engine, container, INFO, Readiness(8000)))
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    async with serving(host, answering(http(200))):
+        began = time.monotonic()
+        await waiting
+        assert time.monotonic() - began < 0.5
+
+
+class Proxied(FakeEngine):
+    """Has every container published on one port of this machine."""
+
+    port = 0
+
+    async def container(self, container: str) -> ContainerFacts | None:
+        facts = await super().container(container)
+        return facts and replace(facts, published={"8000/tcp": (Backend("0.0.0.0", self.port),)})
+
+
+async def test_a_proxy_that_hangs_up_is_no_application() -> None:
+    """Docker's proxy accepts before the application listens."""
+    hung_up = 0
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal hung_up
+        hung_up += 1
+        writer.close()
+
+    engine = Proxied()
+    container, _ = await started(engine, SILENT)
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    engine.port = server.sockets[0].getsockname()[1]
+    with pytest.raises(StartFailed, match="was not ready"):
+        await wait_ready(engine, container, PUBLISHED, Readiness(8000, timeout=0.3))
+    assert hung_up > 1
+    server.close()
+    await engine.close()
+
+
+async def test_a_health_path_must_answer_well(engine: FakeEngine) -> None:
+    container, host = await started(engine, SILENT)
+    answers = answering(b"", http(500), b"not http at all\r\n", http(404), http(302))
+    async with serving(host, answers):
+        await becomes_ready(engine, container, Readiness(8000, health_path="/health"))
+
+
+@pytest.mark.parametrize("status", [200, 204, 301, 399])
+async def test_a_good_status(engine: FakeEngine, status: int) -> None:
+    container, host = await started(engine, SILENT)
+    async with serving(host, answering(http(status))):
+        await becomes_ready(engine, container, Readiness(8000, health_path="/health"))
+
+
+async def test_a_health_path_that_never_answers_well_is_told(engine: FakeEngine) -> None:
+    container, _ = await started(engine, Behaviour(status=503, log=("starting",)))
+    error = await refused(engine, container, Readiness(8000, health_path="/health", timeout=0.2))
+    assert error.what == "was not ready within 0.2s"
+    assert error.cause == "GET /health answered 503"
+    assert "start_timeout" in error.hint
+    assert error.log == ("starting",)
+
+
+async def test_a_health_path_is_asked_as_a_client_would(engine: FakeEngine) -> None:
+    container, host = await started(engine, SILENT)
+    heads: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(http(200))
+
+    async with serving(host, serve):
+        await wait_ready(engine, container, INFO, Readiness(8000, health_path="/health?deep=1"))
+    lines = heads[0].decode().split("\r\n")
+    assert lines[0] == "GET /health?deep=1 HTTP/1.1"
+    assert f"Host: {host}:8000" in lines
+    assert "Connection: close" in lines
+
+
+@pytest.mark.parametrize(
+    ("test", "command"),
+    [
+        (("CMD-SHELL", "curl -f localhost"), ("/bin/sh", "-c", "curl -f localhost")),
+        (("CMD", "check", "--fast"), ("check", "--fast")),
+    ],
+)
+async def test_a_healthcheck_must_succeed(
+    engine: FakeEngine, test: tuple[str, ...], command: tuple[str, ...]
+) -> None:
+    bad = Behaviour(executes={command: ExecResult(1, "no route\n")})
+    container, _ = await started(engine, bad)
+    error = await refused(engine, container, Readiness(8000, healthcheck=test, timeout=0.2))
+    assert error.cause == "HEALTHCHECK ended with status 1: no route"
+    good, _ = await started(engine, Behaviour(), name="devbox-shop-r2")
+    await becomes_ready(engine, good, Readiness(8000, healthcheck=test))
+
+
+async def test_a_healthcheck_of_none_is_none(engine: FakeEngine) -> None:
+    container, _ = await started(engine, Behaviour())
+    await wait_ready(engine, container, INFO, Readiness(8000, healthcheck=("NONE",)))
+    assert not any(entry.startswith("exec") for entry in engine.journal)
+
+
+async def test_a_health_path_counts_before_a_healthcheck(engine: FakeEngine) -> None:
+    container, _ = await started(engine, Behaviour(executes={("false",): ExecResult(1, "")}))
+    ready = Readiness(8000, health_path="/", healthcheck=("CMD", "false"))
+    await becomes_ready(engine, container, ready)
+
+
+async def test_one_that_listens_before_it_answers_is_ready_when_it_answers(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "_ANSWER_BOUND", 0.1)
+    container, host = await started(engine, SILENT)
+    loaded = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await loaded.wait()
+        writer.write(http(404))
+
+    async with serving(host, serve):
+        waiting = asyncio.create_task(wait_ready(engine, container, INFO, Readiness(8000, speak=True)))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        loaded.set()
+        await asyncio.wait_for(waiting, 1.0)
+
+
+async def test_one_that_never_answers_is_told(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "_ANSWER_BOUND", 0.05)
+    container, host = await started(engine, SILENT)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with serving(host, serve):
+        error = await refused(engine, container, Readiness(8000, speak=True, timeout=0.2))
+    assert error.cause == "the port is open, but no HTTP answer comes"
+
+
+async def test_an_exit_is_noticed_at_once(engine: FakeEngine) -> None:
+    container, _ = await started(engine, SILENT)
+    began = time.monotonic()
+    waiting = asyncio.create_task(refused(engine, container, Readiness(8000)))
+    await asyncio.sleep(0.02)
+    await engine.say(container, "Traceback", "stderr")
+    await engine.end(container, 3)
+    error = await waiting
+    assert time.monotonic() - began < 0.5
+    assert (error.what, error.exit_status, error.log) == ("exited with status 3", 3, ("Traceback",))
+
+
+async def test_an_exit_before_the_first_look_is_an_exit(engine: FakeEngine) -> None:
+    container, _ = await started(engine, Behaviour(exits=1, log=("ImportError: no module",)))
+    error = await refused(engine, container, Readiness(8000))
+    assert (error.exit_status, error.log) == (1, ("ImportError: no module",))
+
+
+async def test_memory_is_named_where_it_was_the_reason(engine: FakeEngine) -> None:
+    container, _ = await started(engine, Behaviour(exits=137, out_of_memory=True))
+    assert "memory" in (await refused(engine, container, Readiness(8000))).cause
+
+
+async def test_one_that_is_removed_is_told(engine: FakeEngine) -> None:
+    container, _ = await started(engine, SILENT)
+    waiting = asyncio.create_task(refused(engine, container, Readiness(8000)))
+    await asyncio.sleep(0.02)
+    await engine.remove_container(container)
+    error = await waiting
+    assert "removed" in error.what or "exited" in error.what
+    assert (await refused(engine, "no-such-id", Readiness(8000))).what == "was removed while it started"
+
+
+async def test_an_end_during_a_healthcheck_is_an_exit(engine: FakeEngine) -> None:
+    class Ending(FakeEngine):
+        async def exec(self, container: str, command: tuple[str, ...], bound: float) -> ExecResult:
+            asyncio.get_running_loop().call_later(
+                0.02, lambda: ends.append(asyncio.ensure_future(self.end(container, 4)))
+            )
+            raise Conflict("it is not running")
+
+    ends: list[asyncio.Task[None]] = []
+    ending = Ending()
+    container, _ = await started(ending, Behaviour())
+    error = await refused(ending, container, Readiness(8000, healthcheck=("CMD", "x")))
+    assert error.what == "exited with status 4"
+    await ending.close()
+
+
+async def test_an_engine_that_goes_away_is_not_the_applications_fault(engine: FakeEngine) -> None:
+    container, _ = await started(engine, SILENT)
+    waiting = asyncio.create_task(wait_ready(engine, container, INFO, Readiness(8000)))
+    await asyncio.sleep(0.02)
+    engine.lose()
+    with pytest.raises(EngineUnreachable):
+        await waiting
+    assert await log_tail(engine, container) == ()
+
+
+async def test_what_nobody_can_reach_is_told_early(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "_DIAGNOSE_EVERY", 0.1)
+    container, _ = await started(
+        engine, Behaviour(listens=False, executes={TABLE: ExecResult(0, LOOPBACK_8000)})
+    )
+    began = time.monotonic()
+    error = await refused(engine, container, Readiness(8000, timeout=30))
+    assert time.monotonic() - began < 2
+    assert error.what == "is not reachable"
+    assert "127.0.0.1:8000" in error.cause
+    assert "--host 0.0.0.0" in error.hint
+
+
+async def test_one_that_listens_elsewhere_gets_time_for_it_may_be_a_debugger(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "_DIAGNOSE_EVERY", 0.05)
+    monkeypatch.setattr(probe, "_ELSEWHERE_FOR_GOOD", 0.4)
+    elsewhere = Behaviour(listens=False, executes={TABLE: ExecResult(0, ANYWHERE_8001)})
+    container, host = await started(engine, elsewhere)
+    waiting = asyncio.create_task(wait_ready(engine, container, INFO, Readiness(8000)))
+    await asyncio.sleep(0.2)
+    async with serving(host, answering(http(200))):
+        await waiting
+    other, _ = await started(engine, elsewhere, name="devbox-shop-r2")
+    error = await refused(engine, other, Readiness(8000))
+    assert error.cause == "the application listens on port 8001, not on 8000"
+
+
+async def test_out_of_time_has_the_diagnosis_where_there_is_one(engine: FakeEngine) -> None:
+    elsewhere = Behaviour(listens=False, executes={TABLE: ExecResult(0, ANYWHERE_8001)})
+    container, _ = await started(engine, elsewhere)
+    error = await refused(engine, container, Readiness(8000, timeout=0.1))
+    assert error.what == "was not ready within 0.1s"
+    assert "port 8001" in error.cause
+    nothing, _ = await started(engine, SILENT, name="devbox-shop-r2")
+    error = await refused(engine, nothing, Readiness(8000, timeout=0.1))
+    assert error.cause == "nothing answers on port 8000"
+
+
+async def test_one_without_an_address_is_told(engine: FakeEngine) -> None:
+    container, _ = await started(engine, Behaviour())
+    with pytest.raises(StartFailed, match="the engine gives it no address"):
+        await wait_ready(engine, container, PUBLISHED, Readiness(8000, timeout=0.1))
+
+
+async def test_without_a_tcp_port_to_run_is_enough(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "_WITHOUT_PORT", 0.1)
+    container, _ = await started(engine, SILENT)
+    await becomes_ready(engine, container, Readiness(0, health_path="/x", speak=True))
+    ends, _ = await started(engine, SILENT, name="devbox-shop-r2")
+    waiting = asyncio.create_task(refused(engine, ends, Readiness(0)))
+    await asyncio.sleep(0.02)
+    await engine.end(ends, 2)
+    assert (await waiting).exit_status == 2
+    bad, _ = await started(
+        engine, Behaviour(listens=False, executes={("no",): ExecResult(1, "")}), name="devbox-shop-r3"
+    )
+    error = await refused(engine, bad, Readiness(0, healthcheck=("CMD", "no"), timeout=0.2))
+    assert "HEALTHCHECK" in error.cause
+
+
+async def test_nothing_of_it_goes_on_after_a_cancellation(engine: FakeEngine) -> None:
+    container, _ = await started(engine, SILENT)
+    before = asyncio.all_tasks()
+    waiting = asyncio.create_task(wait_ready(engine, container, INFO, Readiness(8000)))
+    await asyncio.sleep(0.02)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert asyncio.all_tasks() == before
+
+
+async def test_forty_lines_of_the_log_are_kept(engine: FakeEngine) -> None:
+    container, _ = await started(engine, Behaviour(exits=1, log=tuple(map(str, range(100)))))
+    assert await log_tail(engine, container) == tuple(map(str, range(60, 100)))

@@ -1,0 +1,337 @@
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import textwrap
+import time
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+
+from devbox.events import AppLog, BuildLog, Event, SessionStopped
+from devbox.report.live import Live, colours
+from tests.unit.report import sessions
+from tests.unit.report.strategies import SESSIONS
+from tests.unit.report.terminals import SmallTerminal
+
+ROOT = Path(__file__).resolve().parents[3]
+XTERM = {"TERM": "xterm-256color"}
+# Everything but moving up, erasing, the cursor's visibility and the synchronised update
+SELECTS_COLOUR = re.compile(r"\x1b\[[0-9;]*m|\x1b\]8")
+
+
+BEGINS_AN_UPDATE = "\x1b[?2026h"
+OUR_SEQUENCES = re.compile(
+    r"\x1b\[[0-9;]*m|\x1b\]8;[^\x1b]*\x1b\\|\x1b\[\d*A|\x1b\[[KJ]|\x1b\[\?(?:25|2026)[hl]|\r\n|\r"
+)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 50.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Written(io.StringIO):
+    """A stream that counts its writes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes = 0
+
+    def write(self, text: str, /) -> int:
+        self.writes += 1
+        return super().write(text)
+
+
+def played(events: Sequence[Event], environ: dict[str, str] | None = None) -> tuple[SmallTerminal, str]:
+    stream = io.StringIO()
+    terminal = SmallTerminal(80, 24)
+    with Live(stream, environ or XTERM, Clock()) as live:
+        for event in sessions.stamped(events):
+            live(event)
+            live.tick()
+    terminal.write(stream.getvalue())
+    return terminal, stream.getvalue()
+
+
+def test_the_log_scrolls_above_the_block() -> None:
+    terminal, _ = played(sessions.several_rounds())
+    assert terminal.text == [
+        "  1 │ INFO:     Application startup complete.",
+        "  ✓ revision 1  first build  15.9s",
+        *(
+            line
+            for number, took in (
+                (2, "81ms"),
+                (3, "74ms"),
+                (4, "72ms"),
+                (5, "131ms"),
+                (6, "69ms"),
+                (7, "75ms"),
+            )
+            for line in (
+                f"{number:>3} │ INFO:     Application startup complete.",
+                f"  ✓ revision {number}  app/main.py  {took}",
+            )
+        ),
+        "─ sample ─────────────────────────────────────────────── Docker Engine 28.5.1 ─",
+        "",
+        "  ●  http://127.0.0.1:8000                                 revision 7 serving",
+        "",
+        "  ✓  app/main.py   5 of 6 steps cached                                   75ms",
+        "     ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━",
+        "     detect 8ms  context 11ms  build 65ms  stage 9ms  boot 37ms  flip 2ms",
+        "",
+        "     ▅▅▅█▅▅   131ms  69ms  75ms   median 74ms of 6 saves",
+        "",
+    ]
+    assert terminal.cursor_shown
+
+
+@pytest.mark.parametrize("name", sessions.STATES)
+def test_every_session_leaves_one_block_and_every_log_line_once(name: str) -> None:
+    events = sessions.STATES[name]()
+    news = [AppLog(revision=7, stream="stdout", line=f"line {number:03}") for number in range(40)]
+    terminal, _ = played([event for pair in zip(events, news, strict=False) for event in pair])
+    assert [line for line in terminal.text if " │ line" in line] == [
+        f"  7 │ line {number:03}" for number in range(min(len(events), 40))
+    ]
+    assert sum(line.startswith("─ ") for line in terminal.text) == 1
+
+
+def test_no_colour_means_no_colour() -> None:
+    for name in ("first_build", "dependency_build", "build_failed", "engine_lost", "stopped"):
+        _, written = played(sessions.STATES[name](), {**XTERM, "NO_COLOR": "1"})
+        assert not SELECTS_COLOUR.search(written), name
+    assert SELECTS_COLOUR.search(played(sessions.several_rounds())[1])
+
+
+@pytest.mark.parametrize(
+    ("environ", "system"),
+    [
+        ({"TERM": "xterm-256color"}, "256"),
+        ({"TERM": "xterm", "COLORTERM": "truecolor"}, "truecolor"),
+        ({"TERM": "linux"}, "standard"),
+        ({"TERM": "xterm-256color", "NO_COLOR": ""}, "256"),
+        ({"COLORTERM": "truecolor", "NO_COLOR": "1"}, None),
+    ],
+)
+def test_colours_of_a_terminal(environ: dict[str, str], system: str | None) -> None:
+    assert colours(environ) == system
+
+
+def test_at_rest_nothing_is_written() -> None:
+    stream = Written()
+    live = Live(stream, XTERM, Clock())
+    for event in sessions.stamped(sessions.several_rounds()):
+        live(event)
+    before = stream.writes
+    for _ in range(50):
+        live.tick()
+    assert stream.writes == before
+
+
+def test_a_round_is_drawn_once_and_its_log_comes_along() -> None:
+    stream = Written()
+    live = Live(stream, XTERM, Clock())
+    for event in sessions.stamped(sessions.several_rounds()):
+        live(event)
+    before = stream.writes
+    for event in sessions.quick_round(8):
+        live(event)
+    assert stream.writes == before + 1
+
+
+def test_running_clocks_move_on_the_monotonic_clock() -> None:
+    stream = io.StringIO()
+    clock = Clock()
+    live = Live(stream, XTERM, clock)
+    for event in sessions.stamped(sessions.dependency_build()):
+        live(event)
+    for seconds in (1.0, 12.5):
+        clock.now = 50.0 + seconds
+        live.tick()
+    terminal = SmallTerminal(80, 24)
+    terminal.write(stream.getvalue())
+    assert re.search(r"4/6  RUN pip install -r requirements.txt .* 12.5s", "\n".join(terminal.text))
+
+
+def test_a_flood_of_log_lines_does_not_wait_for_a_tick() -> None:
+    stream = Written()
+    live = Live(stream, XTERM, Clock())
+    for number in range(1000):
+        live(AppLog(revision=1, stream="stdout", line=f"line {number}"))
+    assert stream.writes == 1
+    assert "line 999" in stream.getvalue()
+
+
+def test_build_output_waits_for_a_tick() -> None:
+    stream = Written()
+    live = Live(stream, XTERM, Clock())
+    live(BuildLog(build=1, step="x", line="y"))
+    assert stream.writes == 0
+
+
+def test_messages_are_shown_until_the_end() -> None:
+    stream = io.StringIO()
+    with Live(stream, XTERM, Clock()) as live:
+        live(sessions.started())
+        live.message("stopping … (Ctrl-C again to leave at once)")
+        terminal = SmallTerminal(80, 24)
+        terminal.write(stream.getvalue())
+        assert any("stopping … (Ctrl-C again" in line for line in terminal.text)
+        live(SessionStopped(reason="Ctrl-C"))
+    terminal = SmallTerminal(80, 24)
+    terminal.write(stream.getvalue())
+    assert [line for line in terminal.text if line] == [
+        "─ sample ─────────────────────────────────────────────── Docker Engine 28.5.1 ─",
+        "  stopped  Ctrl-C",
+    ]
+
+
+def test_what_an_application_writes_cannot_take_the_screen_over() -> None:
+    evil = "\x1b[2J\x1b[H\x1b[?1049h\x1b]0;owned\x07\x9b2Jdone"
+    terminal, written = played([*sessions.several_rounds(), AppLog(revision=7, stream="stdout", line=evil)])
+    assert "  7 │ done" in terminal.text
+    assert "\x1b[2J" not in written
+
+
+@given(SESSIONS)
+def test_no_event_brings_a_sequence_of_its_own(events: list[Event]) -> None:
+    stream = io.StringIO()
+    with Live(stream, XTERM, Clock()) as live:
+        for event in events:
+            live(event)
+            live.tick()
+        live.message("stopping …")
+    rest = OUR_SEQUENCES.sub("", stream.getvalue())
+    assert not [character for character in rest if unicodedata.category(character) == "Cc"]
+
+
+# A shell in small: the program runs in a process group of its own, in the foreground, and may be stopped.
+CHILD = """
+import fcntl, os, signal, sys, termios, time
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+child = os.fork()
+if child:
+    while True:
+        _, status = os.waitpid(child, os.WUNTRACED)
+        if not os.WIFSTOPPED(status):
+            os._exit(0)
+os.setpgid(0, 0)
+os.tcsetpgrp(0, os.getpid())
+signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+from devbox.report import renderer
+from tests.unit.report import sessions
+with renderer(None, sys.stdout, os.environ) as show:
+    for event in sessions.stamped(sessions.dependency_build()):
+        show(event)
+    for _ in range(600):
+        show.tick()
+        time.sleep(0.05)
+        {then}
+"""
+
+
+@contextmanager
+def on_a_terminal(then: str) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
+    """A process with the live screen on a terminal of its own: the process, both ends of the terminal."""
+    master, slave = os.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    program = textwrap.dedent(CHILD).format(then=then)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={**os.environ, **XTERM, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    )
+    try:
+        yield process, master, slave
+    finally:
+        process.kill()
+        process.wait(10)
+        os.close(slave)
+        os.close(master)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def quiet(slave: int) -> bool:
+    settings = termios.tcgetattr(slave)
+    return not (settings[3] & termios.ECHO or settings[0] & termios.IXON)
+
+
+def drained(master: int) -> str:
+    os.set_blocking(master, False)
+    parts = []
+    while True:
+        try:
+            parts.append(os.read(master, 65536))
+        except (BlockingIOError, OSError):
+            return b"".join(parts).decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize(
+    ("then", "keys"),
+    [("pass", b"\x03"), ("raise RuntimeError('a bug')", b""), ("sys.exit(3)", b""), ("break", b"")],
+)
+def test_the_terminal_is_put_back_whatever_ends_the_program(then: str, keys: bytes) -> None:
+    with on_a_terminal(then) as (process, master, slave):
+        written = ""
+        if keys:
+            until(lambda: quiet(slave))
+            until(lambda: "RUN pip install" in drained(master))
+            os.write(master, keys)
+        process.wait(20)
+        assert not quiet(slave)
+        written = drained(master)
+    assert "\x1b[?25h" in written
+    assert "\x1b[?25l" not in written.rpartition("\x1b[?25h")[2]
+
+
+def test_suspending_puts_the_terminal_back_and_continuing_makes_it_quiet_again() -> None:
+    with on_a_terminal("pass") as (_, master, slave):
+        until(lambda: quiet(slave))
+        until(lambda: "RUN pip install" in drained(master))
+        os.write(master, b"\x1a")
+        until(lambda: not quiet(slave))
+        os.killpg(os.tcgetpgrp(master), signal.SIGCONT)
+        until(lambda: quiet(slave))
+        until(lambda: "RUN pip install" in drained(master))
+
+
+def test_typed_keys_do_not_show() -> None:
+    with on_a_terminal("pass") as (_, master, slave):
+        until(lambda: quiet(slave))
+        os.write(master, b"typed\n\n")
+        written: list[str] = []
+
+        def several_updates_later() -> bool:
+            written.append(drained(master))
+            return "".join(written).count(BEGINS_AN_UPDATE) >= 5
+
+        until(several_updates_later)
+        assert "typed" not in "".join(written)
