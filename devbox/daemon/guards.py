@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from devbox.events import EngineBack, EngineLost
 
 _ASK_AGAIN = 0.5
 _GATE_AGAIN = 1.0
+_REMOVED_BY_HAND = 137
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Guards:
     ) -> None:
         self._tools, self._tell, self._group = tools, tell, group
         self._lost_since: float | None = None
+        self._lost = asyncio.Event()
         self._app: asyncio.Task[None] | None = None
 
     @property
@@ -64,6 +67,7 @@ class Guards:
         """Says that the engine is lost, once."""
         if self._lost_since is None:
             self._lost_since = time.monotonic()
+            self._lost.set()
             self._tools.emit(EngineLost(failure=failure_of(error)))
 
     async def container(self, container: str) -> ContainerFacts | None:
@@ -90,25 +94,33 @@ class Guards:
                 await asyncio.sleep(_ASK_AGAIN)
             elif self._lost_since is not None:
                 seconds, self._lost_since = time.monotonic() - self._lost_since, None
+                self._lost.clear()
                 name = f"{self._tools.info.name} {self._tools.info.version}"
                 self._tools.emit(EngineBack(engine=name, seconds=round(seconds, 3)))
                 self._tell(EngineReturned())
 
     async def _until_silent(self) -> EngineUnreachable | None:
-        """Follows the engine's events until they end; the error where the engine is really gone.
+        """Follows the engine's events until they end or it is called lost; the error where it really is gone.
 
-        A dying engine ends its event stream without an error, so it is asked.
+        A dying engine ends its event stream without an error, so it is asked. One that somebody found gone
+        may have an event stream that lasts: then it was a moment's trouble.
         """
+        waiting = [asyncio.ensure_future(work) for work in (self._events(), self._lost.wait())]
         try:
-            async for _ in self._tools.engine.events():
-                if self.engine_lost:
-                    break
-        except EngineError:
-            pass
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
         error = await self._ask()
-        if error is None:
+        if error is None and not self.engine_lost:
             await asyncio.sleep(_ASK_AGAIN)
         return error
+
+    async def _events(self) -> None:
+        with contextlib.suppress(EngineError):
+            async for _ in self._tools.engine.events():
+                pass
 
     async def _ask(self) -> EngineUnreachable | None:
         try:
@@ -130,12 +142,19 @@ class Guards:
                 await asyncio.sleep(_GATE_AGAIN)
 
     async def _ended(self, container: str) -> None:
-        try:
-            status = await self._tools.engine.wait(container)
-        except EngineError:
-            # The engine went away (it is looked up anew on its return), or the container was removed by hand.
-            facts = await self.container(container)
-            if facts is not None or self.engine_lost or await self._ask() is not None:
-                return
-            status = 137
-        self._tell(AppEnded(container, status))
+        status = await self._status(container)
+        if status is not None:
+            self._tell(AppEnded(container, status))
+
+    async def _status(self, container: str) -> int | None:
+        """The exit status once it has ended; None where the engine goes away, which its return looks into."""
+        while True:
+            try:
+                return await self._tools.engine.wait(container)
+            except EngineError:
+                facts = await self.container(container)
+                if self.engine_lost or await self._ask() is not None:
+                    return None
+            if facts is None:
+                return _REMOVED_BY_HAND
+            await asyncio.sleep(_ASK_AGAIN)

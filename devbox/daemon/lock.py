@@ -9,12 +9,17 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 from types import TracebackType
 
 import platformdirs
 
 from devbox.errors import AlreadyRunning, ConfigError
+
+# Whoever asks for the holder has the lock himself for a moment.
+_ASKED_FOR_AT_MOST = 0.2
+_ASK_AGAIN = 0.02
 
 
 def runtime_directory(root: Path) -> Path:
@@ -78,25 +83,39 @@ class ProjectLock:
         self._descriptor = -1
 
     def __enter__(self) -> ProjectLock:
-        while True:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                os.close(descriptor)
+        deadline = time.monotonic() + _ASKED_FOR_AT_MOST
+        while (descriptor := self._take()) is None:
+            if time.monotonic() >= deadline:
                 raise AlreadyRunning(
                     "another devbox runs this project",
                     cause=f"process {holder(self._path.parent) or 'unknown'}",
                     hint="stop it with Ctrl-C in its terminal, or with devbox down",
-                ) from error
-            if _same_file(descriptor, self._path):
-                break
-            # A daemon that just ended took the file away between our open and our lock.
-            os.close(descriptor)
+                )
+            time.sleep(_ASK_AGAIN)
         os.truncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())
         self._descriptor = descriptor
         return self
+
+    def _take(self) -> int | None:
+        """The locked descriptor, None where somebody else has the lock."""
+        while True:
+            # A daemon that is just ending may have taken the folder away.
+            for folder in (self._path.parent.parent, self._path.parent):
+                folder.mkdir(mode=0o700, exist_ok=True)
+            try:
+                descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            except FileNotFoundError:
+                continue
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)
+                return None
+            if _same_file(descriptor, self._path):
+                return descriptor
+            # It took the file away between our open and our lock.
+            os.close(descriptor)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -115,7 +134,7 @@ def holder(directory: Path) -> int | None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         text = os.pread(descriptor, 32, 0).decode(errors="replace")
-        return int(text) if text.isdigit() else None
+        return int(text) if text.isdecimal() else None
     finally:
         os.close(descriptor)
     return None

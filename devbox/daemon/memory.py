@@ -1,10 +1,14 @@
-"""What exists on the engine, read back from its labels: the engine is the memory. Pure but for `recall`."""
+"""What exists on the engine, read back from its labels: the engine is the memory.
+
+Pure but for `recall`, and for `refuse_foreign_project`, which looks whether a folder is there.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from devbox.config import Config
 from devbox.engine.protocol import ContainerFacts, Engine, ImageFacts
@@ -47,7 +51,7 @@ async def recall(engine: Engine, project: str) -> Memory:
 def revision_number(labels: Mapping[str, str]) -> int:
     """The revision that an object's labels name, 0 where they name none."""
     text = labels.get(LABEL_REVISION, "")
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.isdecimal() else 0
 
 
 def revision_of(container: ContainerFacts) -> Revision:
@@ -63,10 +67,11 @@ def revision_of(container: ContainerFacts) -> Revision:
 def serving_container(memory: Memory, pointed: Iterable[Backend]) -> ContainerFacts | None:
     """The container that the gate points at, else the newest one that runs, else None."""
     running = [item for item in memory.containers if item.running and item.labels.get(LABEL_ROLE) == ROLE_APP]
-    hosts = {(backend.host, backend.port) for backend in pointed}
+    pointed = tuple(pointed)
     for item in running:
-        published = {(each.host, each.port) for many in item.published.values() for each in many}
-        if published & hosts or any(item.address and item.address == host for host, _ in hosts):
+        # A port is dialled at another address than it is published on: 127.0.0.1 for 0.0.0.0.
+        published = {each.port for many in item.published.values() for each in many}
+        if any(backend.host == item.address or backend.port in published for backend in pointed):
             return item
     return running[0] if running else None
 
@@ -75,7 +80,7 @@ def refuse_foreign_project(memory: Memory, config: Config) -> None:
     """Raises ConfigError where a folder that still exists elsewhere uses the same project name."""
     for item in memory.containers:
         other = item.labels.get(LABEL_ROOT, "")
-        if other and other != str(config.root) and item.running:
+        if other and other != str(config.root) and item.running and Path(other).is_dir():
             raise ConfigError(
                 f"the project name '{config.project}' is taken",
                 cause=f"{other} runs under it",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from devbox.build.buildkit import BuildKitBuilder
 from devbox.build.classic import ClassicBuilder
 from devbox.build.dockerfile import base_images
+from devbox.build.frontend import Frontends
 from devbox.build.job import Builder, BuildJob, step_info
 from devbox.build.pull import pull_missing
 from devbox.daemon.applog import LogFollowers
@@ -38,6 +39,7 @@ class Tools:
 
     engine: Engine
     info: EngineInfo
+    frontends: Frontends
     ports: HostPorts
     logs: LogFollowers
     emit: Emit
@@ -70,7 +72,10 @@ class Round:
         tools.emit(BuildStarted(build=work.number, cause=work.plan.cause, expected=dict(work.plan.reasons)))
         bases = base_images(work.source.dockerfile, config.build_args, config.target)
         await pull_missing(tools.engine, bases, work.number, tools.emit)
-        image = await self._builder().build(self._job(), tools.emit)
+        content = await tools.frontends.settle(
+            work.source.dockerfile, work.source.dockerfile_bytes, work.number, tools.emit
+        )
+        image = await self._builder().build(self._job(content), tools.emit)
         tools.emit(
             BuildFinished(
                 build=work.number,
@@ -86,7 +91,7 @@ class Round:
         engine = self._tools.engine
         return BuildKitBuilder(engine) if self._tools.info.buildkit else ClassicBuilder(engine)
 
-    def _job(self) -> BuildJob:
+    def _job(self, dockerfile: bytes) -> BuildJob:
         work, source, config = self._work, self._work.source, self._work.source.config
         return BuildJob(
             number=work.number,
@@ -96,7 +101,7 @@ class Round:
             plan=work.plan,
             dockerfile=source.dockerfile_name,
             labels=revision_labels(config, work.number, source.context_digest, ROLE_IMAGE),
-            extra={source.dockerfile_name: source.dockerfile_bytes},
+            extra={source.dockerfile_name: dockerfile},
             target=config.target,
             build_args=config.build_args,
             no_cache=work.no_cache,

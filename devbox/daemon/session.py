@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from devbox import __version__
+from devbox.build.frontend import Frontends
 from devbox.daemon.adopt import adopt
 from devbox.daemon.applog import LogFollowers
 from devbox.daemon.hostports import HostPorts
@@ -76,7 +77,7 @@ async def _serve(
     running = False
     try:
         info = await engine.info()
-        tools = Tools(engine, info, ports, logs, bus)
+        tools = Tools(engine, info, Frontends(engine), ports, logs, bus)
         async with Project(settings, ports) as project:
             source = await project.read()
             memory = await recall(engine, settings.config.project)

@@ -32,14 +32,27 @@ class Settings:
         self._root, self._flags, self._environ = root, flags, environ
         self.config = load(root, flags, environ)
         self._seen = self._stamp()
+        self._refused = ""
 
     def reload(self) -> bool:
-        """True where the files changed and gave another Config; raises ConfigError once for a bad change."""
+        """True where the files changed and gave another Config; raises ConfigError once for a bad change.
+
+        What was refused is tried again each time: it may be mended by what no settings file tells, a folder
+        that was missing.
+        """
         stamp = self._stamp()
-        if stamp == self._seen:
+        changed = stamp != self._seen
+        if not changed and not self._refused:
             return False
         self._seen = stamp
-        former, self.config = self.config, load(self._root, self._flags, self._environ)
+        try:
+            former, self.config = self.config, load(self._root, self._flags, self._environ)
+        except ConfigError as error:
+            said, self._refused = self._refused, str(error)
+            if changed or said != self._refused:
+                raise
+            return False
+        self._refused = ""
         # The new files may name env files that the stamp above did not cover.
         self._seen = self._stamp()
         return self.config != former
@@ -101,9 +114,3 @@ def _name_in_context(config: Config) -> str:
     if config.dockerfile.is_relative_to(config.context):
         return config.dockerfile.relative_to(config.context).as_posix()
     return _OUTSIDE_NAME
-
-
-def settings_problem(error: ConfigError) -> str:
-    """The reason to give for settings that stay as they were."""
-    hint = f" ({error.hint})" if error.hint else ""
-    return f"{error}{hint}; the former settings stay"

@@ -9,6 +9,7 @@ from devbox.watch.settle import Burst, joined, quiet_time
 from devbox.watch.values import Hint
 
 _ASIDE_GAP = 1.0
+_BREATH = 0.3
 _MOST_JUDGED = 200
 
 
@@ -26,6 +27,7 @@ class Inbox:
         self._burst: Burst | None = None
         self._aside: Burst | None = None
         self._taken_at = -math.inf
+        self._busy_since = self._last_hint = -math.inf
 
     def events(self, at: float, paths: Iterable[str]) -> None:
         """Takes absolute paths as the operating system reports them; those that are neither in the context
@@ -46,12 +48,15 @@ class Inbox:
 
     def add(self, hint: Hint) -> None:
         """Takes a hint that matters."""
+        if hint.at - self._last_hint > _BREATH:
+            self._busy_since = hint.at
+        self._last_hint = hint.at
         self._burst = joined(self._burst, hint)
 
     def due_in(self, now: float) -> float:
         """Seconds until it should be looked, 0 for at once, infinity where nothing came."""
         return min(
-            _quiet_in(self._burst, now),
+            _quiet_in(self._burst, now, self._busy_since),
             max(_quiet_in(self._aside, now), self._taken_at + _ASIDE_GAP - now),
         )
 
@@ -63,7 +68,7 @@ class Inbox:
         return burst
 
 
-def _quiet_in(burst: Burst | None, now: float) -> float:
+def _quiet_in(burst: Burst | None, now: float, busy_since: float | None = None) -> float:
     if burst is None:
         return math.inf
-    return quiet_time(burst.first_seen, burst.last_seen, now, burst.count)
+    return quiet_time(burst.first_seen, burst.last_seen, now, burst.count, busy_since)

@@ -36,12 +36,16 @@ def joined(burst: Burst | None, hint: Hint) -> Burst:
     )
 
 
-def quiet_time(first_seen: float, last_seen: float, now: float, count: int) -> float:
+def quiet_time(
+    first_seen: float, last_seen: float, now: float, count: int, busy_since: float | None = None
+) -> float:
     """Seconds of silence still wanted after `now` before a burst about `count` paths counts as over.
 
     6 ms after one saved file, on top of the silence of 5 ms that a report of the event source stands for;
     more the longer the burst goes on and the more paths it is about, 2 s at most; and none any more 10 s
-    after it began, lest a file that never rests keeps everything waiting.
+    after it began, lest a file that never rests keeps everything waiting. `busy_since` is when the bursts
+    before it began, where they came so close that they are one: a checkout pauses for breath.
     """
-    wanted = min(_MOST, _LEAST + _PER_PATH * max(0, count - 1) + _SHARE_OF_BURST * (last_seen - first_seen))
+    began = first_seen if busy_since is None else min(busy_since, first_seen)
+    wanted = min(_MOST, _LEAST + _PER_PATH * max(0, count - 1) + _SHARE_OF_BURST * (last_seen - began))
     return max(0.0, min(last_seen + wanted, first_seen + _PATIENCE) - now)

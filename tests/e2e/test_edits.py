@@ -75,7 +75,7 @@ def test_an_edit_during_a_build_wins(folder: Path, start: StartUp) -> None:
     seq = up.served(bound=120)["seq"]
     (folder / "requirements.txt").write_text("# slow\n")
     dockerfile = folder / "Dockerfile"
-    dockerfile.write_text(dockerfile.read_text().replace("echo installing", "sleep 3 && echo slowly"))
+    dockerfile.write_text(dockerfile.read_text().replace("echo installing", f"sleep 3 && echo {folder.name}"))
     up.wait_for("build.step", after=seq, bound=20)
 
     def states() -> set[str]:
@@ -137,3 +137,12 @@ def test_a_changed_env_file_is_applied(folder: Path, start: StartUp) -> None:
     assert answer(up.url, "/env/COLOUR") == "red"
     (folder / ".env").write_text('COLOUR="dark blue"\n')
     up.serves("dark blue", "/env/COLOUR")
+
+
+def test_a_syntax_line_is_no_obstacle_without_a_registry(folder: Path, start: StartUp) -> None:
+    write_project(folder)
+    dockerfile = folder / "Dockerfile"
+    dockerfile.write_text("# syntax=docker/dockerfile:1\n" + dockerfile.read_text())
+    up = start()
+    up.served(bound=180)
+    assert answer(up.url) == "one"

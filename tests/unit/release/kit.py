@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,7 +15,10 @@ from devbox.model import LABEL_PROJECT, LABEL_REVISION
 
 INFO = EngineInfo("Fake", "1.0", "1.51", "fake://", True, True)
 PUBLISHED = replace(INFO, reaches_containers=False)
-SILENT = Behaviour(listens=False)
+# The fake engine's addresses are those of every test run on this machine; its port is this one's own.
+PORT = 20_000 + os.getpid() % 10_000
+SERVES = Behaviour(port=PORT)
+SILENT = Behaviour(port=PORT, listens=False)
 BOUND = 10.0
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -39,7 +43,7 @@ async def started(engine: FakeEngine, behaviour: Behaviour, **more: Any) -> tupl
 
 
 @asynccontextmanager
-async def serving(host: str, serve: Serve, port: int = 8000) -> AsyncIterator[None]:
+async def serving(host: str, serve: Serve, port: int = PORT) -> AsyncIterator[None]:
     """A server that treats each connection its own way."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

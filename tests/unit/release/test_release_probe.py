@@ -16,11 +16,11 @@ from devbox.model import Backend, PortMapping
 from devbox.release import probe
 from devbox.release.probe import Readiness, backends, log_tail, must_speak, wait_ready
 
-from .kit import INFO, PUBLISHED, SILENT, answering, http, serving, started
+from .kit import INFO, PORT, PUBLISHED, SERVES, SILENT, answering, http, serving, started
 
 TABLE = ("cat", "/proc/net/tcp", "/proc/net/tcp6")
-LOOPBACK_8000 = "   0: 0100007F:1F40 00000000:0000 0A 00000000:00000000"
-ANYWHERE_8001 = "   0: 00000000:1F41 00000000:0000 0A 00000000:00000000"
+ON_LOOPBACK = f"   0: 0100007F:{PORT:04X} 00000000:0000 0A 00000000:00000000"
+ELSEWHERE = "   0: 00000000:1F41 00000000:0000 0A 00000000:00000000"
 
 
 @pytest.fixture
@@ -66,18 +66,18 @@ def test_backends_are_the_containers_own_address_or_where_it_is_published() -> N
 
 
 async def test_an_open_port_is_ready(engine: FakeEngine) -> None:
-    container, _ = await started(engine, Behaviour())
-    await becomes_ready(engine, container, Readiness(8000))
+    container, _ = await started(engine, SERVES)
+    await becomes_ready(engine, container, Readiness(PORT))
 
 
 async def test_a_published_port_is_ready(engine: FakeEngine) -> None:
-    container, _ = await started(engine, Behaviour(), ports=(PortMapping("127.0.0.1", 0, 8000),))
-    await wait_ready(engine, container, PUBLISHED, Readiness(8000))
+    container, _ = await started(engine, SERVES, ports=(PortMapping("127.0.0.1", 0, PORT),))
+    await wait_ready(engine, container, PUBLISHED, Readiness(PORT))
 
 
 async def test_a_port_that_opens_late_is_noticed_at_once(engine: FakeEngine) -> None:
     container, host = await started(engine, SILENT)
-    waiting = asyncio.create_task(wait_ready(engine, container, INFO, Readiness(8000)))
+    waiting = asyncio.create_task(wait_ready(engine, container, INFO, Readiness(PORT)))
     await asyncio.sleep(0.05)
     assert not waiting.done()
     async with serving(host, answering(http(200))):
@@ -93,7 +93,7 @@ class Proxied(FakeEngine):
 
     async def container(self, container: str) -> ContainerFacts | None:
         facts = await super().container(container)
-        return facts and replace(facts, published={"8000/tcp": (Backend("0.0.0.0", self.port),)})
+        return facts and replace(facts, published={f"{PORT}/tcp": (Backend("0.0.0.0", self.port),)})
 
 
 async def test_a_proxy_that_hangs_up_is_no_application() -> None:
@@ -110,7 +110,7 @@ async def test_a_proxy_that_hangs_up_is_no_application() -> None:
     server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
     engine.port = server.sockets[0].getsockname()[1]
     with pytest.raises(StartFailed, match="was not ready"):
-        await wait_ready(engine, container, PUBLISHED, Readiness(8000, timeout=0.3))
+        await wait_ready(engine, container, PUBLISHED, Readiness(PORT, timeout=0.3))
     assert hung_up > 1
     server.close()
     await engine.close()
@@ -120,19 +120,19 @@ async def test_a_health_path_must_answer_well(engine: FakeEngine) -> None:
     container, host = await started(engine, SILENT)
     answers = answering(b"", http(500), b"not http at all\r\n", http(404), http(302))
     async with serving(host, answers):
-        await becomes_ready(engine, container, Readiness(8000, health_path="/health"))
+        await becomes_ready(engine, container, Readiness(PORT, health_path="/health"))
 
 
 @pytest.mark.parametrize("status", [200, 204, 301, 399])
 async def test_a_good_status(engine: FakeEngine, status: int) -> None:
     container, host = await started(engine, SILENT)
     async with serving(host, answering(http(status))):
-        await becomes_ready(engine, container, Readiness(8000, health_path="/health"))
+        await becomes_ready(engine, container, Readiness(PORT, health_path="/health"))
 
 
 async def test_a_health_path_that_never_answers_well_is_told(engine: FakeEngine) -> None:
-    container, _ = await started(engine, Behaviour(status=503, log=("starting",)))
-    error = await refused(engine, container, Readiness(8000, health_path="/health", timeout=0.2))
+    container, _ = await started(engine, Behaviour(port=PORT, status=503, log=("starting",)))
+    error = await refused(engine, container, Readiness(PORT, health_path="/health", timeout=0.2))
     assert error.what == "was not ready within 0.2s"
     assert error.cause == "GET /health answered 503"
     assert "start_timeout" in error.hint
@@ -148,10 +148,10 @@ async def test_a_health_path_is_asked_as_a_client_would(engine: FakeEngine) -> N
         writer.write(http(200))
 
     async with serving(host, serve):
-        await wait_ready(engine, container, INFO, Readiness(8000, health_path="/health?deep=1"))
+        await wait_ready(engine, container, INFO, Readiness(PORT, health_path="/health?deep=1"))
     lines = heads[0].decode().split("\r\n")
     assert lines[0] == "GET /health?deep=1 HTTP/1.1"
-    assert f"Host: {host}:8000" in lines
+    assert f"Host: {host}:{PORT}" in lines
     assert "Connection: close" in lines
 
 
@@ -165,23 +165,23 @@ async def test_a_health_path_is_asked_as_a_client_would(engine: FakeEngine) -> N
 async def test_a_healthcheck_must_succeed(
     engine: FakeEngine, test: tuple[str, ...], command: tuple[str, ...]
 ) -> None:
-    bad = Behaviour(executes={command: ExecResult(1, "no route\n")})
+    bad = Behaviour(port=PORT, executes={command: ExecResult(1, "no route\n")})
     container, _ = await started(engine, bad)
-    error = await refused(engine, container, Readiness(8000, healthcheck=test, timeout=0.2))
+    error = await refused(engine, container, Readiness(PORT, healthcheck=test, timeout=0.2))
     assert error.cause == "HEALTHCHECK ended with status 1: no route"
-    good, _ = await started(engine, Behaviour(), name="devbox-shop-r2")
-    await becomes_ready(engine, good, Readiness(8000, healthcheck=test))
+    good, _ = await started(engine, SERVES, name="devbox-shop-r2")
+    await becomes_ready(engine, good, Readiness(PORT, healthcheck=test))
 
 
 async def test_a_healthcheck_of_none_is_none(engine: FakeEngine) -> None:
-    container, _ = await started(engine, Behaviour())
-    await wait_ready(engine, container, INFO, Readiness(8000, healthcheck=("NONE",)))
+    container, _ = await started(engine, SERVES)
+    await wait_ready(engine, container, INFO, Readiness(PORT, healthcheck=("NONE",)))
     assert not any(entry.startswith("exec") for entry in engine.journal)
 
 
 async def test_a_health_path_counts_before_a_healthcheck(engine: FakeEngine) -> None:
-    container, _ = await started(engine, Behaviour(executes={("false",): ExecResult(1, "")}))
-    ready = Readiness(8000, health_path="/", healthcheck=("CMD", "false"))
+    container, _ = await started(engine, Behaviour(port=PORT, executes={("false",): ExecResult(1, "")}))
+    ready = Readiness(PORT, health_path="/", healthcheck=("CMD", "false"))
     await becomes_ready(engine, container, ready)
 
 
@@ -197,7 +197,7 @@ async def test_one_that_listens_before_it_answers_is_ready_when_it_answers(
         writer.write(http(404))
 
     async with serving(host, serve):
-        waiting = asyncio.create_task(wait_ready(engine, container, INFO, Readiness(8000, speak=True)))
+        waiting = asyncio.create_task(wait_ready(engine, container, INFO, Readiness(PORT, speak=True)))
         await asyncio.sleep(0.3)
         assert not waiting.done()
         loaded.set()
@@ -212,14 +212,14 @@ async def test_one_that_never_answers_is_told(engine: FakeEngine, monkeypatch: p
         await reader.read()
 
     async with serving(host, serve):
-        error = await refused(engine, container, Readiness(8000, speak=True, timeout=0.2))
+        error = await refused(engine, container, Readiness(PORT, speak=True, timeout=0.2))
     assert error.cause == "the port is open, but no HTTP answer comes"
 
 
 async def test_an_exit_is_noticed_at_once(engine: FakeEngine) -> None:
     container, _ = await started(engine, SILENT)
     began = time.monotonic()
-    waiting = asyncio.create_task(refused(engine, container, Readiness(8000)))
+    waiting = asyncio.create_task(refused(engine, container, Readiness(PORT)))
     await asyncio.sleep(0.02)
     await engine.say(container, "Traceback", "stderr")
     await engine.end(container, 3)
@@ -229,24 +229,24 @@ async def test_an_exit_is_noticed_at_once(engine: FakeEngine) -> None:
 
 
 async def test_an_exit_before_the_first_look_is_an_exit(engine: FakeEngine) -> None:
-    container, _ = await started(engine, Behaviour(exits=1, log=("ImportError: no module",)))
-    error = await refused(engine, container, Readiness(8000))
+    container, _ = await started(engine, Behaviour(port=PORT, exits=1, log=("ImportError: no module",)))
+    error = await refused(engine, container, Readiness(PORT))
     assert (error.exit_status, error.log) == (1, ("ImportError: no module",))
 
 
 async def test_memory_is_named_where_it_was_the_reason(engine: FakeEngine) -> None:
-    container, _ = await started(engine, Behaviour(exits=137, out_of_memory=True))
-    assert "memory" in (await refused(engine, container, Readiness(8000))).cause
+    container, _ = await started(engine, Behaviour(port=PORT, exits=137, out_of_memory=True))
+    assert "memory" in (await refused(engine, container, Readiness(PORT))).cause
 
 
 async def test_one_that_is_removed_is_told(engine: FakeEngine) -> None:
     container, _ = await started(engine, SILENT)
-    waiting = asyncio.create_task(refused(engine, container, Readiness(8000)))
+    waiting = asyncio.create_task(refused(engine, container, Readiness(PORT)))
     await asyncio.sleep(0.02)
     await engine.remove_container(container)
     error = await waiting
     assert "removed" in error.what or "exited" in error.what
-    assert (await refused(engine, "no-such-id", Readiness(8000))).what == "was removed while it started"
+    assert (await refused(engine, "no-such-id", Readiness(PORT))).what == "was removed while it started"
 
 
 async def test_an_end_during_a_healthcheck_is_an_exit(engine: FakeEngine) -> None:
@@ -259,15 +259,15 @@ async def test_an_end_during_a_healthcheck_is_an_exit(engine: FakeEngine) -> Non
 
     ends: list[asyncio.Task[None]] = []
     ending = Ending()
-    container, _ = await started(ending, Behaviour())
-    error = await refused(ending, container, Readiness(8000, healthcheck=("CMD", "x")))
+    container, _ = await started(ending, SERVES)
+    error = await refused(ending, container, Readiness(PORT, healthcheck=("CMD", "x")))
     assert error.what == "exited with status 4"
     await ending.close()
 
 
 async def test_an_engine_that_goes_away_is_not_the_applications_fault(engine: FakeEngine) -> None:
     container, _ = await started(engine, SILENT)
-    waiting = asyncio.create_task(wait_ready(engine, container, INFO, Readiness(8000)))
+    waiting = asyncio.create_task(wait_ready(engine, container, INFO, Readiness(PORT)))
     await asyncio.sleep(0.02)
     engine.lose()
     with pytest.raises(EngineUnreachable):
@@ -280,13 +280,13 @@ async def test_what_nobody_can_reach_is_told_early(
 ) -> None:
     monkeypatch.setattr(probe, "_DIAGNOSE_EVERY", 0.1)
     container, _ = await started(
-        engine, Behaviour(listens=False, executes={TABLE: ExecResult(0, LOOPBACK_8000)})
+        engine, Behaviour(port=PORT, listens=False, executes={TABLE: ExecResult(0, ON_LOOPBACK)})
     )
     began = time.monotonic()
-    error = await refused(engine, container, Readiness(8000, timeout=30))
+    error = await refused(engine, container, Readiness(PORT, timeout=30))
     assert time.monotonic() - began < 2
     assert error.what == "is not reachable"
-    assert "127.0.0.1:8000" in error.cause
+    assert f"127.0.0.1:{PORT}" in error.cause
     assert "--host 0.0.0.0" in error.hint
 
 
@@ -295,32 +295,32 @@ async def test_one_that_listens_elsewhere_gets_time_for_it_may_be_a_debugger(
 ) -> None:
     monkeypatch.setattr(probe, "_DIAGNOSE_EVERY", 0.05)
     monkeypatch.setattr(probe, "_ELSEWHERE_FOR_GOOD", 0.4)
-    elsewhere = Behaviour(listens=False, executes={TABLE: ExecResult(0, ANYWHERE_8001)})
+    elsewhere = Behaviour(port=PORT, listens=False, executes={TABLE: ExecResult(0, ELSEWHERE)})
     container, host = await started(engine, elsewhere)
-    waiting = asyncio.create_task(wait_ready(engine, container, INFO, Readiness(8000)))
+    waiting = asyncio.create_task(wait_ready(engine, container, INFO, Readiness(PORT)))
     await asyncio.sleep(0.2)
     async with serving(host, answering(http(200))):
         await waiting
     other, _ = await started(engine, elsewhere, name="devbox-shop-r2")
-    error = await refused(engine, other, Readiness(8000))
-    assert error.cause == "the application listens on port 8001, not on 8000"
+    error = await refused(engine, other, Readiness(PORT))
+    assert error.cause == f"the application listens on port 8001, not on {PORT}"
 
 
 async def test_out_of_time_has_the_diagnosis_where_there_is_one(engine: FakeEngine) -> None:
-    elsewhere = Behaviour(listens=False, executes={TABLE: ExecResult(0, ANYWHERE_8001)})
+    elsewhere = Behaviour(port=PORT, listens=False, executes={TABLE: ExecResult(0, ELSEWHERE)})
     container, _ = await started(engine, elsewhere)
-    error = await refused(engine, container, Readiness(8000, timeout=0.1))
+    error = await refused(engine, container, Readiness(PORT, timeout=0.1))
     assert error.what == "was not ready within 0.1s"
     assert "port 8001" in error.cause
     nothing, _ = await started(engine, SILENT, name="devbox-shop-r2")
-    error = await refused(engine, nothing, Readiness(8000, timeout=0.1))
-    assert error.cause == "nothing answers on port 8000"
+    error = await refused(engine, nothing, Readiness(PORT, timeout=0.1))
+    assert error.cause == f"nothing answers on port {PORT}"
 
 
 async def test_one_without_an_address_is_told(engine: FakeEngine) -> None:
-    container, _ = await started(engine, Behaviour())
+    container, _ = await started(engine, SERVES)
     with pytest.raises(StartFailed, match="the engine gives it no address"):
-        await wait_ready(engine, container, PUBLISHED, Readiness(8000, timeout=0.1))
+        await wait_ready(engine, container, PUBLISHED, Readiness(PORT, timeout=0.1))
 
 
 async def test_without_a_tcp_port_to_run_is_enough(
@@ -335,7 +335,9 @@ async def test_without_a_tcp_port_to_run_is_enough(
     await engine.end(ends, 2)
     assert (await waiting).exit_status == 2
     bad, _ = await started(
-        engine, Behaviour(listens=False, executes={("no",): ExecResult(1, "")}), name="devbox-shop-r3"
+        engine,
+        Behaviour(port=PORT, listens=False, executes={("no",): ExecResult(1, "")}),
+        name="devbox-shop-r3",
     )
     error = await refused(engine, bad, Readiness(0, healthcheck=("CMD", "no"), timeout=0.2))
     assert "HEALTHCHECK" in error.cause
@@ -344,7 +346,7 @@ async def test_without_a_tcp_port_to_run_is_enough(
 async def test_nothing_of_it_goes_on_after_a_cancellation(engine: FakeEngine) -> None:
     container, _ = await started(engine, SILENT)
     before = asyncio.all_tasks()
-    waiting = asyncio.create_task(wait_ready(engine, container, INFO, Readiness(8000)))
+    waiting = asyncio.create_task(wait_ready(engine, container, INFO, Readiness(PORT)))
     await asyncio.sleep(0.02)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -353,5 +355,5 @@ async def test_nothing_of_it_goes_on_after_a_cancellation(engine: FakeEngine) ->
 
 
 async def test_forty_lines_of_the_log_are_kept(engine: FakeEngine) -> None:
-    container, _ = await started(engine, Behaviour(exits=1, log=tuple(map(str, range(100)))))
+    container, _ = await started(engine, Behaviour(port=PORT, exits=1, log=tuple(map(str, range(100)))))
     assert await log_tail(engine, container) == tuple(map(str, range(60, 100)))

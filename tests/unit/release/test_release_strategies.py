@@ -17,10 +17,10 @@ from devbox.model import LABEL_PROJECT, PortMapping
 from devbox.release.probe import Readiness
 from devbox.release.strategies import Candidate, Handover, Hooks, recreate, retire, rolling
 
-from .kit import INFO, SILENT, spec
+from .kit import INFO, PORT, SERVES, SILENT, spec
 
 T = TypeVar("T")
-READY = Readiness(8000)
+READY = Readiness(PORT)
 GRACE = 1.0
 
 
@@ -77,7 +77,7 @@ async def swap(
 
 async def old(engine: FakeEngine, **more: Any) -> str:
     """A container that serves."""
-    container = await engine.create(spec(engine, Behaviour(text="old"), "devbox-shop-r0", **more))
+    container = await engine.create(spec(engine, Behaviour(port=PORT, text="old"), "devbox-shop-r0", **more))
     await engine.start(container)
     return container
 
@@ -85,7 +85,7 @@ async def old(engine: FakeEngine, **more: Any) -> str:
 async def test_rolling_starts_confirms_and_flips(engine: FakeEngine) -> None:
     previous = await old(engine)
     seen = Seen()
-    handover = await roll(engine, spec(engine, Behaviour()), seen)
+    handover = await roll(engine, spec(engine, SERVES), seen)
     assert seen.calls == ["started", "confirm", "flip"]
     assert handover.container == seen.flipped_to
     assert handover.boot >= 0
@@ -97,11 +97,11 @@ async def test_rolling_starts_confirms_and_flips(engine: FakeEngine) -> None:
 
 
 FAILURES: list[tuple[Behaviour, Readiness, dict[str, BaseException], type[BaseException], str]] = [
-    (Behaviour(exits=3, log=("boom",)), READY, {}, StartFailed, "exited with status 3"),
-    (SILENT, Readiness(8000, timeout=0.05), {}, StartFailed, "was not ready"),
-    (Behaviour(), READY, {"started": RuntimeError("mistake")}, RuntimeError, "mistake"),
-    (Behaviour(), READY, {"confirm": Superseded("the source changed again")}, Superseded, "changed again"),
-    (Behaviour(), READY, {"flip": EngineUnreachable("the gate is gone")}, EngineUnreachable, "gate"),
+    (Behaviour(port=PORT, exits=3, log=("boom",)), READY, {}, StartFailed, "exited with status 3"),
+    (SILENT, Readiness(PORT, timeout=0.05), {}, StartFailed, "was not ready"),
+    (SERVES, READY, {"started": RuntimeError("mistake")}, RuntimeError, "mistake"),
+    (SERVES, READY, {"confirm": Superseded("the source changed again")}, Superseded, "changed again"),
+    (SERVES, READY, {"flip": EngineUnreachable("the gate is gone")}, EngineUnreachable, "gate"),
 ]
 
 
@@ -146,12 +146,14 @@ async def test_recreate_that_fails_starts_the_old_one_again(
 
 
 async def test_recreate_hands_the_very_port_over(engine: FakeEngine) -> None:
-    port = PortMapping("127.0.0.1", 18431, 8000)
+    port = PortMapping("127.0.0.1", PORT - 10_000, PORT)
     previous = await old(engine, ports=(port,))
     seen = Seen()
-    handover = await swap(engine, spec(engine, Behaviour(text="new"), ports=(port,)), seen, previous)
+    handover = await swap(
+        engine, spec(engine, Behaviour(port=PORT, text="new"), ports=(port,)), seen, previous
+    )
     assert seen.calls == ["confirm", "started", "flip"]
-    assert handover.container.published["8000/tcp"][0].port == 18431
+    assert handover.container.published[f"{PORT}/tcp"][0].port == PORT - 10_000
     assert [entry for entry in engine.journal if entry.startswith(("stop", "start"))] == [
         "start devbox-shop-r0",
         "stop devbox-shop-r0",
@@ -162,40 +164,40 @@ async def test_recreate_hands_the_very_port_over(engine: FakeEngine) -> None:
 
 async def test_recreate_is_created_before_the_old_one_stops(engine: FakeEngine) -> None:
     previous = await old(engine)
-    await swap(engine, spec(engine, Behaviour()), Seen(), previous)
+    await swap(engine, spec(engine, SERVES), Seen(), previous)
     assert engine.journal.index("create devbox-shop-r1") < engine.journal.index("stop devbox-shop-r0")
 
 
 async def test_the_first_recreate_has_nothing_to_stop(engine: FakeEngine) -> None:
-    await swap(engine, spec(engine, Behaviour()), Seen(), None)
+    await swap(engine, spec(engine, SERVES), Seen(), None)
     assert await names(engine) == ["devbox-shop-r1 running"]
 
 
 async def test_a_port_that_somebody_took_starts_the_old_one_again(engine: FakeEngine) -> None:
-    engine.taken_ports.add(18432)
+    engine.taken_ports.add(PORT - 10_001)
     previous = await old(engine)
-    new = spec(engine, Behaviour(), ports=(PortMapping("127.0.0.1", 18432, 8000),))
+    new = spec(engine, SERVES, ports=(PortMapping("127.0.0.1", PORT - 10_001, PORT),))
     with pytest.raises(PortTaken):
         await swap(engine, new, Seen(), previous)
     assert await names(engine) == ["devbox-shop-r0 running"]
 
 
 async def test_a_leftover_of_ours_under_the_name_is_replaced(engine: FakeEngine) -> None:
-    left = await engine.create(spec(engine, Behaviour(exits=1)))
-    await roll(engine, spec(engine, Behaviour()), Seen())
+    left = await engine.create(spec(engine, Behaviour(port=PORT, exits=1)))
+    await roll(engine, spec(engine, SERVES), Seen())
     assert await engine.container(left) is None
     assert await names(engine) == ["devbox-shop-r1 running"]
 
 
 @pytest.mark.parametrize("labels", [{}, {LABEL_PROJECT: "another"}])
 async def test_a_foreign_container_under_the_name_is_not(engine: FakeEngine, labels: dict[str, str]) -> None:
-    foreign = await engine.create(spec(engine, Behaviour(), labels=labels))
+    foreign = await engine.create(spec(engine, SERVES, labels=labels))
     await engine.start(foreign)
     previous = await old(engine)
     with pytest.raises(Conflict):
-        await roll(engine, spec(engine, Behaviour()), Seen())
+        await roll(engine, spec(engine, SERVES), Seen())
     with pytest.raises(Conflict):
-        await swap(engine, spec(engine, Behaviour()), Seen(), previous)
+        await swap(engine, spec(engine, SERVES), Seen(), previous)
     facts = await engine.container(foreign)
     assert facts is not None
     assert facts.running
@@ -246,7 +248,7 @@ async def cancelled_after(turns: int, work: Work, leftover: bool) -> tuple[bool,
     engine, seen = Slow(), Seen()
     await old(engine)
     if leftover:
-        await engine.create(spec(engine, Behaviour()))
+        await engine.create(spec(engine, SERVES))
     before = asyncio.all_tasks()
     task = asyncio.ensure_future(work(engine, seen))
     for _ in range(turns):
@@ -265,7 +267,7 @@ async def cancelled_after(turns: int, work: Work, leftover: bool) -> tuple[bool,
 @pytest.mark.parametrize("leftover", [False, True], ids=["", "leftover"])
 async def test_cancelled_anywhere_rolling_leaves_the_old_one_and_nothing_else(leftover: bool) -> None:
     async def work(engine: Slow, seen: Seen) -> None:
-        await roll(engine, spec(engine, Behaviour()), seen)
+        await roll(engine, spec(engine, SERVES), seen)
 
     gone_as_far_as = set()
     for turns in range(2000):
@@ -284,7 +286,7 @@ async def test_cancelled_anywhere_rolling_leaves_the_old_one_and_nothing_else(le
 async def test_cancelled_anywhere_recreate_has_the_old_one_serve() -> None:
     async def work(engine: Slow, seen: Seen) -> None:
         (previous,) = await engine.containers("shop")
-        await swap(engine, spec(engine, Behaviour()), seen, previous.id)
+        await swap(engine, spec(engine, SERVES), seen, previous.id)
 
     for turns in range(2000):
         done, _, left = await cancelled_after(turns, work, False)
@@ -323,7 +325,7 @@ async def test_an_engine_that_is_gone_is_said_once_and_waited_for_in_bounds(engi
     dying = Dying()
     began = time.monotonic()
     with pytest.raises(EngineUnreachable, match="is gone"):
-        await roll(dying, spec(dying, Behaviour()), Seen())
+        await roll(dying, spec(dying, SERVES), Seen())
     assert time.monotonic() - began < 2
 
 
@@ -336,6 +338,6 @@ async def test_a_cleanup_that_hangs_is_given_up(engine: FakeEngine, monkeypatch:
     hanging = Hanging()
     before = asyncio.all_tasks()
     with pytest.raises(DevboxError, match="exited with status 3"):
-        await roll(hanging, spec(hanging, Behaviour(exits=3)), Seen())
+        await roll(hanging, spec(hanging, Behaviour(port=PORT, exits=3)), Seen())
     assert asyncio.all_tasks() == before
     await hanging.close()
