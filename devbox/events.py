@@ -7,7 +7,6 @@ are the same number: build 7, when it succeeds, becomes revision 7.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
@@ -16,6 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from devbox.model import StepState
 
 VERSION: Literal[1] = 1
+BACK_TO = "back to "
+"""How the reason of a `change.ignored` begins that heals a failure: the disk holds again what serves."""
+SETTINGS_STAY = "the former settings stay"
+"""How the reason of a `change.ignored` ends that refuses changed settings."""
 
 
 class _Event(BaseModel):
@@ -113,6 +116,13 @@ class ChangeIgnored(_Event):
     kind: Literal["change.ignored"] = "change.ignored"
     reason: str
     paths: tuple[str, ...] = ()
+
+
+class ContextNotice(_Event):
+    """Something about the build context that people should know: a secret in it, a socket left out."""
+
+    kind: Literal["context.notice"] = "context.notice"
+    notice: str
 
 
 class BuildStarted(_Event):
@@ -267,6 +277,7 @@ Event = Annotated[
     | WatchDegraded
     | ChangeDetected
     | ChangeIgnored
+    | ContextNotice
     | BuildStarted
     | BuildStep
     | BuildLog
@@ -284,24 +295,6 @@ Event = Annotated[
 Emit = Callable[[Event], None]
 
 _ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
-
-
-class Bus:
-    """Stamps events with `seq` and `at` and hands each to every subscriber, in order, at once."""
-
-    def __init__(self, *subscribers: Emit) -> None:
-        self._subscribers = list(subscribers)
-        self._seq = 0
-
-    def subscribe(self, subscriber: Emit) -> None:
-        """Hands every later event to `subscriber` too."""
-        self._subscribers.append(subscriber)
-
-    def __call__(self, event: Event) -> None:
-        self._seq += 1
-        stamped = event.model_copy(update={"seq": self._seq, "at": time.time()})
-        for subscriber in self._subscribers:
-            subscriber(stamped)
 
 
 def to_json(event: Event) -> str:

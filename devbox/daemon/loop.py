@@ -113,7 +113,7 @@ class Loop:
             return
         try:
             if await self._project.reload():
-                self._news.settings_changed()
+                self._news.settings_changed(look.paths)
                 self._follow_disk()
             source = await self._project.read()
         except ConfigError as error:
@@ -148,6 +148,7 @@ class Loop:
 
     async def _build(self, source: Source, look: Look) -> None:
         base, config = self._base, source.config
+        self._news.context(source.snapshot)
         changes = diff(base.snapshot if base else None, source.snapshot, look.first_seen, look.last_seen)
         plan = make_plan(
             source.dockerfile,
@@ -162,7 +163,7 @@ class Loop:
             self._news.change_detected(source.identity, plan.cause, changes, seen_for)
         if self._inflight.defers(source):
             return
-        if await self._inflight.call_off(plan.cause):
+        if await self._inflight.call_off(f"{plan.cause} changed again"):
             self._called_off_in_row += 1
         if self._unserved_since is None:
             self._unserved_since = look.first_seen

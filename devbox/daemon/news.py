@@ -7,8 +7,17 @@ import time
 from devbox.daemon.work import Identity
 from devbox.errors import BuildFailed as BuildError
 from devbox.errors import ConfigError, DevboxError, StartFailed
-from devbox.events import BuildFailed, ChangeDetected, ChangeIgnored, Emit, Failure
-from devbox.model import ChangeSet
+from devbox.events import (
+    BACK_TO,
+    SETTINGS_STAY,
+    BuildFailed,
+    ChangeDetected,
+    ChangeIgnored,
+    ContextNotice,
+    Emit,
+    Failure,
+)
+from devbox.model import ChangeSet, Snapshot
 
 _SAME_NEWS = 1.0
 _PATHS_TOLD = 200
@@ -20,6 +29,7 @@ class News:
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
         self._announced: Identity | None = None
+        self._noticed: set[str] = set()
         self._last: tuple[object, float] = (None, 0.0)
 
     def change_detected(self, identity: Identity, cause: str, changes: ChangeSet, seconds: float) -> None:
@@ -37,6 +47,14 @@ class News:
             )
         )
 
+    def context(self, snapshot: Snapshot) -> None:
+        """Says once each what people should know about the context."""
+        skipped = (f"{path} is left out of the build context: {reason}" for path, reason in snapshot.skipped)
+        for notice in (*snapshot.notices, *skipped):
+            if notice not in self._noticed:
+                self._noticed.add(notice)
+                self._emit(ContextNotice(notice=notice))
+
     def nothing_changed(self, paths: tuple[str, ...]) -> None:
         """Says that a touched path needs no build."""
         self._ignored("nothing changed", paths)
@@ -44,16 +62,16 @@ class News:
     def back_to(self, revision: int, paths: tuple[str, ...]) -> None:
         """Says that the disk holds again what serves."""
         self._announced = None
-        self._ignored(f"back to what revision {revision} serves", paths)
+        self._ignored(f"{BACK_TO}what revision {revision} serves", paths)
 
-    def settings_changed(self) -> None:
+    def settings_changed(self, paths: tuple[str, ...]) -> None:
         """Says that changed settings are in force."""
-        self._ignored("settings read again", ())
+        self._ignored("settings read again", paths or ("settings",))
 
     def settings_refused(self, error: ConfigError, paths: tuple[str, ...]) -> None:
         """Says that changed settings cannot be used."""
         hint = f" ({error.hint})" if error.hint else ""
-        self._ignored(f"{error}{hint}; the former settings stay", paths)
+        self._ignored(f"{error}{hint}; {SETTINGS_STAY}", paths)
 
     def unreadable(self, error: DevboxError, build: int, serving: int) -> None:
         """Says that no build can start from what is on disk."""

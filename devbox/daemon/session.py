@@ -15,6 +15,7 @@ from devbox import __version__
 from devbox.build.frontend import Frontends
 from devbox.daemon.adopt import adopt
 from devbox.daemon.applog import LogFollowers
+from devbox.daemon.bus import Bus
 from devbox.daemon.hostports import HostPorts
 from devbox.daemon.lock import ProjectLock, make_runtime_directory
 from devbox.daemon.loop import Loop
@@ -27,7 +28,7 @@ from devbox.daemon.work import Serving
 from devbox.engine import connect
 from devbox.engine.protocol import Engine
 from devbox.errors import DevboxError, EngineError
-from devbox.events import Bus, ReleaseServed, SessionStarted, SessionStopped, TimingsInfo
+from devbox.events import ReleaseServed, SessionStarted, SessionStopped, TimingsInfo
 from devbox.report import Renderer
 
 EXIT_INTERRUPTED = 130

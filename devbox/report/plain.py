@@ -14,6 +14,8 @@
     change.ignored
         devbox: app/main.py touched, nothing changed
         devbox: app/main.py and 2 more touched, back to what revision 3 serves
+    context.notice
+        devbox: notice: .env is part of the build context: an env file, which often holds secrets
     build.started
         devbox: build 7 started: app/main.py
     build.step
@@ -71,6 +73,7 @@ from devbox.events import (
     BuildStep,
     BuildSuperseded,
     ChangeIgnored,
+    ContextNotice,
     EngineBack,
     EngineLost,
     Event,
@@ -140,6 +143,11 @@ def _(event: WatchDegraded) -> list[str]:
 @lines.register
 def _(event: ChangeIgnored) -> list[str]:
     return [_own(f"{named(event.paths)} touched, {clean(event.reason)}")]
+
+
+@lines.register
+def _(event: ContextNotice) -> list[str]:
+    return [_own(f"notice: {clean(event.notice)}")]
 
 
 @lines.register

@@ -5,10 +5,13 @@ from __future__ import annotations
 from rich.text import Text
 
 from devbox.events import (
+    SETTINGS_STAY,
     AppExited,
     AppLog,
     BuildFailed,
     BuildSuperseded,
+    ChangeIgnored,
+    ContextNotice,
     EngineBack,
     EngineLost,
     Event,
@@ -49,6 +52,10 @@ def record(event: Event, state: ViewState) -> Text | None:
             return _record("!", WARNING, "engine lost", clean(event.failure.what))
         case EngineBack():
             return _record("✓", GOOD, "engine back", f"after {seconds(event.seconds)}")
+        case ContextNotice():
+            return _record("!", WARNING, "notice", clean(event.notice))
+        case ChangeIgnored() if event.reason.endswith(SETTINGS_STAY):
+            return _record("!", WARNING, "settings refused", clean(event.reason))
         case WatchDegraded():
             return _record("!", WARNING, "watching degraded", clean(event.reason))
         case _:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import singledispatch
 
 from devbox.events import (
+    BACK_TO,
     AppExited,
     BuildFailed,
     BuildFinished,
@@ -91,7 +92,7 @@ def _(event: ChangeDetected, state: ViewState) -> ViewState:
 def _(event: ChangeIgnored, state: ViewState) -> ViewState:
     # What is on disk is what serves again: nothing is left of a failed build or start. An application that
     # exited is not brought back by it.
-    healed = event.reason.startswith("back to") and state.trouble is not None and state.trouble.kind != "exit"
+    healed = event.reason.startswith(BACK_TO) and state.trouble is not None and state.trouble.kind != "exit"
     trouble = None if healed else state.trouble
     return replace(state, note=f"{named(event.paths)} touched, {event.reason}", trouble=trouble)
 

@@ -40,7 +40,9 @@ TIMINGS = st.builds(
 )
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(("build", "revision", "serving", "cached", "steps"), NUMBERS),
-    **dict.fromkeys(("project", "root", "engine", "version", "reason", "hint", "cause", "step"), WORDS),
+    **dict.fromkeys(
+        ("project", "root", "engine", "version", "reason", "hint", "cause", "step", "notice"), WORDS
+    ),
     **dict.fromkeys(("line", "image", "strategy", "url"), WORDS),
     **dict.fromkeys(("urls", "paths", "added", "modified", "removed", "log"), LINES),
     "seconds": SECONDS,
