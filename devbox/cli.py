@@ -181,7 +181,8 @@ def config(path: ProjectPath = Path(), as_json: AsJson = False) -> None:
     """
 
     def run() -> Coroutine[Any, Any, int]:
-        from devbox.config import Settings, load
+        from devbox.config import load
+        from devbox.settings import Settings
 
         found = load(path, {}, os.environ)
         values = found.model_dump(mode="json", exclude={"sources"})

@@ -34,13 +34,13 @@ def runtime_directory(root: Path) -> Path:
 def _base() -> Path:
     """The user's runtime directory, or a folder below the one for temporary files where a session has none
     (a container, cron, su)."""
-    if (
-        "XDG_RUNTIME_DIR" in os.environ
-        or sys.platform == "darwin"
-        or Path(f"/run/user/{os.getuid()}").is_dir()
-    ):
+    if sys.platform == "darwin":
         return platformdirs.user_runtime_path("devbox")
-    return Path(tempfile.gettempdir()) / f"devbox-{os.getuid()}"
+    # Not platformdirs: it leaves a directory that others may read for one below /tmp, and warns on stderr.
+    given, usual = Path(os.environ.get("XDG_RUNTIME_DIR", "")), Path(f"/run/user/{os.getuid()}")
+    if given.is_absolute():
+        return given / "devbox"
+    return usual / "devbox" if usual.is_dir() else Path(tempfile.gettempdir()) / f"devbox-{os.getuid()}"
 
 
 def make_runtime_directory(root: Path) -> Path:
@@ -102,7 +102,7 @@ class ProjectLock:
         while True:
             # A daemon that is just ending may have taken the folder away.
             for folder in (self._path.parent.parent, self._path.parent):
-                folder.mkdir(mode=0o700, exist_ok=True)
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
                 descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             except FileNotFoundError:

@@ -34,7 +34,7 @@ from devbox.report import Renderer
 EXIT_INTERRUPTED = 130
 _TICK = 0.1
 _SIGNALS = {
-    signal.SIGINT: ("interrupted", EXIT_INTERRUPTED),
+    signal.SIGINT: ("Ctrl-C", EXIT_INTERRUPTED),
     signal.SIGTERM: ("terminated", 0),
     signal.SIGHUP: ("terminal closed", 0),
 }

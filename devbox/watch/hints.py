@@ -25,9 +25,9 @@ RECURSIVE = sys.platform == "darwin"
 
 _STEP_MS = 5
 _STEP_AT_REST_MS = 20
-_REST_SECONDS = 120.0
+_REST_AFTER_MS = 120_000
 _GROUP_MS = 20
-_TURN_MS = 1000
+_WITHOUT_END = 0
 _MODIFIED = 2
 _ATTEMPTS = 3
 _JOIN_SECONDS = 1.0
@@ -114,21 +114,21 @@ class _Waiting:
         self._notifier.close()
 
     def _wait(self) -> None:
-        active_at = time.monotonic()
+        step, patience = _STEP_MS, _REST_AFTER_MS
         while not self._stop.is_set():
-            resting = time.monotonic() - active_at > _REST_SECONDS
-            step = _STEP_AT_REST_MS if resting else _STEP_MS
             try:
-                changes = self._notifier.watch(_GROUP_MS, step, _TURN_MS, self._stop)
+                changes = self._notifier.watch(_GROUP_MS, step, patience, self._stop)
             except (WatchfilesRustInternalError, OSError) as error:
                 if not self._stop.is_set():
                     self._on_failure(str(error))
                 return
-            if not isinstance(changes, str) and not self._stop.is_set():
-                active_at = time.monotonic()
+            if isinstance(changes, str):
+                step, patience = _STEP_AT_REST_MS, _WITHOUT_END
+            else:
+                step, patience = _STEP_MS, _REST_AFTER_MS
                 paths = frozenset(path for _, path in changes)
                 moved = frozenset(path for change, path in changes if change != _MODIFIED)
-                self._on_events(Events(active_at, paths, moved))
+                self._on_events(Events(time.monotonic(), paths, moved))
 
 
 def _notifier(directories: list[str]) -> RustNotify | None:

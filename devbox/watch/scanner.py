@@ -63,16 +63,8 @@ class Scanner:
         self.directories = walk.directories
         skipped = tuple(sorted(walk.skipped))
         last = self._last
-        if (
-            last
-            and same_rules
-            and (last.entries, last.skipped, self._last_aside)
-            == (
-                walk.entries,
-                skipped,
-                aside,
-            )
-        ):
+        seen_last = last and (last.entries, last.skipped, self._last_aside)
+        if last and same_rules and seen_last == (walk.entries, skipped, aside):
             return last
         entries = dict(sorted(walk.entries.items()))
         if last and same_rules and last.entries.keys() == entries.keys():

@@ -19,7 +19,7 @@ _DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class Identity(NamedTuple):
-    """Which directory it is, whatever its path: one that was removed and made again is another one."""
+    """Which directory it is, whatever its path, as far as an inode number that may be used again tells."""
 
     device: int
     inode: int

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from devbox.config import Config, Settings, load, load_leniently, parse_flags
+from devbox.config import Config, load, load_leniently, parse_flags
 from devbox.errors import ConfigError
 from devbox.model import PortMapping, VolumeMount
+from devbox.settings import Settings
 
 
 def write(root: Path, text: str, name: str = "devbox.toml") -> Path:

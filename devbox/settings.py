@@ -1,0 +1,107 @@
+"""What may be written in a settings file: `[tool.devbox]` of pyproject.toml, or devbox.toml."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from devbox.errors import ConfigError
+
+SETTINGS_FILE = "devbox.toml"
+SETTINGS_TABLE_FILE = "pyproject.toml"
+
+
+class Settings(BaseModel):
+    """What may be written in a settings file, and what flags become; every field has a default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    project: str = Field("", description="name of the project; the folder's name unless set")
+    context: str = Field(".", description="the build context, relative to the project's folder")
+    dockerfile: str = Field("Dockerfile", description="the Dockerfile, relative to the project's folder")
+    target: str = Field("", description="stage to build; the last one unless set")
+    build_args: dict[str, str] = Field(default_factory=dict, description="build arguments")
+    build_network: str = Field("", description="network of RUN instructions: host, none or the default")
+    ports: tuple[str, ...] = Field((), description="published ports, as for docker run -p")
+    volumes: tuple[str, ...] = Field((), description="volumes and bind mounts, as for docker run -v")
+    environment: dict[str, str] = Field(default_factory=dict, description="environment of the container")
+    env_file: tuple[str, ...] = Field((), description="files with environment variables")
+    health_path: str = Field("", description="path that must answer 2xx or 3xx before a revision serves")
+    start_timeout: float = Field(30.0, gt=0, description="seconds a container may take to become ready")
+    stop_grace: float = Field(
+        3.0, ge=0, description="seconds between asking a container to stop and killing it"
+    )
+    swap: Literal["rolling", "recreate"] = Field("rolling", description="how a new revision takes over")
+    keep_images: int = Field(5, ge=1, description="how many of the project's images are kept")
+
+
+def read_settings_file(root: Path) -> tuple[dict[str, Any], str]:
+    """The settings written in a file and that file's name; raises ConfigError for two of them."""
+    own = _read_toml(root / SETTINGS_FILE)
+    tools = (_read_toml(root / SETTINGS_TABLE_FILE) or {}).get("tool")
+    table = tools.get("devbox") if isinstance(tools, dict) else None
+    if own is not None and table is not None:
+        raise ConfigError(
+            f"settings stand in {SETTINGS_FILE} and in [tool.devbox] of {SETTINGS_TABLE_FILE}",
+            hint="keep them in one of the two",
+        )
+    if table is not None:
+        if not isinstance(table, dict):
+            raise ConfigError(f"[tool.devbox] of {SETTINGS_TABLE_FILE} is no table")
+        return table, SETTINGS_TABLE_FILE
+    return own or {}, SETTINGS_FILE
+
+
+def _read_toml(path: Path) -> dict[str, Any] | None:
+    try:
+        with path.open("rb") as stream:
+            return tomllib.load(stream)
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path.name} cannot be read", cause=str(error)) from error
+
+
+def validate(fields: Mapping[str, Any], origin: str) -> Settings:
+    """Settings out of what was written in `origin`; raises ConfigError naming the key, and the nearest known
+    one where it is unknown."""
+    known = Settings.model_fields
+    for name in fields:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            raise ConfigError(
+                f"{origin}: unknown setting '{name}'",
+                hint=f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(known)}",
+            )
+    try:
+        return Settings.model_validate({name: _as_written(name, value) for name, value in fields.items()})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        # In TOML's words.
+        wanted = first["msg"].replace("valid tuple", "list").replace("valid dictionary", "table")
+        raise ConfigError(
+            f"{origin}: setting '{where}' is wrong", cause=f"{wanted}, not {first['input']!r}"
+        ) from error
+
+
+def _as_written(name: str, value: Any) -> Any:
+    """TOML's own types in the shapes that Settings is strict about: lists, a lone env_file, plain numbers."""
+    if name == "env_file" and isinstance(value, str):
+        return (value,)
+    if name in {"environment", "build_args"} and isinstance(value, dict):
+        return {key: _text(item) for key, item in value.items()}
+    if name == "ports" and isinstance(value, list | tuple):
+        return tuple(str(item) if type(item) is int else item for item in value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value
