@@ -14,6 +14,7 @@ from devbox.build.plan import Previous, make_plan
 from devbox.daemon.guards import AppEnded, EngineReturned, Guards
 from devbox.daemon.inflight import Inflight, RoundEnded
 from devbox.daemon.news import News, failure_of
+from devbox.daemon.ownoutput import output_files
 from devbox.daemon.project import Project
 from devbox.daemon.round import Tools
 from devbox.daemon.service import Service
@@ -34,7 +35,7 @@ class Loop:
     def __init__(self, project: Project, tools: Tools, *, watch: bool) -> None:
         self._project, self._tools, self._watch = project, tools, watch
         self._inbox: asyncio.Queue[Message] = asyncio.Queue()
-        self._news = News(tools.emit)
+        self._news = News(tools.emit, output_files(project.config.context))
         self._number = 0
         self._attempted: Identity | None = None
         self._base: Source | None = None

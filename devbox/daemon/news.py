@@ -26,8 +26,9 @@ _PATHS_TOLD = 200
 class News:
     """Emits the loop's own events; the same news is not said twice within a second."""
 
-    def __init__(self, emit: Emit) -> None:
-        self._emit = emit
+    def __init__(self, emit: Emit, own: frozenset[str] = frozenset()) -> None:
+        """`own` are files that these very news end up in: of them nothing is said."""
+        self._emit, self._own = emit, own
         self._announced: Identity | None = None
         self._noticed: set[str] = set()
         self._last: tuple[object, float] = (None, 0.0)
@@ -57,7 +58,9 @@ class News:
 
     def nothing_changed(self, paths: tuple[str, ...]) -> None:
         """Says that a touched path needs no build."""
-        self._ignored("nothing changed", paths)
+        told = tuple(path for path in paths if path not in self._own)
+        if told:
+            self._ignored("nothing changed", told)
 
     def back_to(self, revision: int, paths: tuple[str, ...]) -> None:
         """Says that the disk holds again what serves."""

@@ -20,6 +20,7 @@ from devbox.daemon.hostports import HostPorts
 from devbox.daemon.lock import ProjectLock, make_runtime_directory
 from devbox.daemon.loop import Loop
 from devbox.daemon.memory import recall, refuse_foreign_project
+from devbox.daemon.ownoutput import output_files, refuse_own_output
 from devbox.daemon.project import Project
 from devbox.daemon.round import Tools
 from devbox.daemon.source import Settings
@@ -81,6 +82,7 @@ async def _serve(
         tools = Tools(engine, info, Frontends(engine), ports, logs, bus)
         async with Project(settings, ports) as project:
             source = await project.read()
+            refuse_own_output(output_files(settings.config.context), source.snapshot)
             memory = await recall(engine, settings.config.project)
             refuse_foreign_project(memory, settings.config)
             pointed = await project.arrange(source.dockerfile)

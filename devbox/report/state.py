@@ -27,6 +27,7 @@ from devbox.events import (
     SessionStopped,
     WatchDegraded,
 )
+from devbox.model import StepState
 from devbox.report.progress import ends_pull, part_of
 from devbox.report.text import named
 from devbox.report.viewstate import (
@@ -69,7 +70,7 @@ def _(event: SessionStopped, state: ViewState) -> ViewState:
 @_apply.register
 def _(event: EngineLost, state: ViewState) -> ViewState:
     since = state.gone.at if state.gone else event.at
-    return replace(state, gone=EngineGone(event.failure, since))
+    return replace(state, gone=EngineGone(event.failure, since), build=None, release=None)
 
 
 @_apply.register
@@ -90,17 +91,19 @@ def _(event: ChangeDetected, state: ViewState) -> ViewState:
 
 @_apply.register
 def _(event: ChangeIgnored, state: ViewState) -> ViewState:
-    # What is on disk is what serves again: nothing is left of a failed build or start. An application that
-    # exited is not brought back by it.
-    healed = event.reason.startswith(BACK_TO) and state.trouble is not None and state.trouble.kind != "exit"
-    trouble = None if healed else state.trouble
-    return replace(state, note=f"{named(event.paths)} touched, {event.reason}", trouble=trouble)
+    state = replace(state, note=f"{named(event.paths)} touched, {event.reason}")
+    if not event.reason.startswith(BACK_TO):
+        return state
+    # What is on disk is what serves again: nothing is left of what was tried. An application that exited is
+    # not brought back by it.
+    exited = state.trouble is not None and state.trouble.kind == "exit"
+    return replace(state, build=None, release=None, trouble=state.trouble if exited else None)
 
 
 @_apply.register
 def _(event: BuildStarted, state: ViewState) -> ViewState:
     build = BuildView(event.build, event.cause, event.at, dict(event.expected))
-    return replace(state, build=build, cause=(event.build, event.cause), note="")
+    return replace(state, build=build, release=None, cause=(event.build, event.cause), note="")
 
 
 @_apply.register
@@ -136,14 +139,37 @@ def _(event: BuildLog, state: ViewState) -> ViewState:
 
 @_apply.register
 def _(event: BuildFinished, state: ViewState) -> ViewState:
-    return _without_build(state, event.build)
+    build = _known(state.build, event.build)
+    if build is None:
+        build = BuildView(event.build, "", event.at)
+    steps = build.steps
+    for info in event.steps:
+        steps = _with_step(steps, StepView(info, event.at))
+    return replace(_without_build(state, event.build), last=_ended(replace(build, steps=steps)))
+
+
+def _known(build: BuildView | None, number: int) -> BuildView | None:
+    return build if build is not None and build.number == number else None
+
+
+def _ended(build: BuildView) -> BuildView:
+    """The build as it is remembered: nothing of it runs any more."""
+    steps = tuple(
+        replace(step, info=step.info.model_copy(update={"state": StepState.CANCELLED}))
+        if step.info.state is StepState.RUNNING
+        else step
+        for step in build.steps
+    )
+    return replace(build, steps=steps, output=("", ""), pull=None)
 
 
 @_apply.register
 def _(event: BuildFailed, state: ViewState) -> ViewState:
     trouble = Trouble("build", event.build, event.failure, event.serving, event.step)
+    build = _known(state.build, event.build)
+    last = _ended(build) if build else state.last
     state = _without_release(_without_build(state, event.build), event.build)
-    return replace(state, trouble=trouble, serving=event.serving, note="")
+    return replace(state, last=last, trouble=trouble, serving=event.serving, note="")
 
 
 @_apply.register

@@ -36,7 +36,8 @@ class PullView:
 
 @dataclass(frozen=True, slots=True)
 class BuildView:
-    """The running build; `output` is the newest line that a step wrote, with that step's instruction."""
+    """A build, running or ended; `output` is the newest line that a running step wrote, with that step's
+    instruction."""
 
     number: int
     cause: str
@@ -47,8 +48,10 @@ class BuildView:
     pull: PullView | None = None
 
     def reason(self, step: StepInfo) -> str:
-        """Why a step is not cached, or is expected not to be; '' where unknown."""
-        return step.reason or self.expected.get(step.instruction, "")
+        """Why a step is not cached, or is expected not to be; '' where unknown, or where the build's cause
+        says the same."""
+        reason = step.reason or self.expected.get(step.instruction, "")
+        return "" if reason == self.cause or step.state is StepState.CACHED else reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,8 @@ class EngineGone:
 
 @dataclass(frozen=True, slots=True)
 class ViewState:
-    """Everything that the screen shows. `serving` is the serving revision, 0 where none does."""
+    """Everything that the screen shows. `serving` is the serving revision, 0 where none does; `last` is the
+    last build that came to its end, well or badly."""
 
     project: str = ""
     urls: tuple[str, ...] = ()
@@ -102,6 +106,7 @@ class ViewState:
     at: float = 0.0
     serving: int = 0
     build: BuildView | None = None
+    last: BuildView | None = None
     release: ReleaseView | None = None
     served: ServedView | None = None
     trouble: Trouble | None = None

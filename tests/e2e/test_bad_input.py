@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import docker
@@ -11,7 +14,7 @@ import pytest
 
 from tests.e2e.apps import write_project
 from tests.e2e.conftest import StartUp
-from tests.e2e.devboxes import answer, run
+from tests.e2e.devboxes import answer, run, wait_until
 
 
 @pytest.fixture
@@ -171,3 +174,27 @@ def test_an_application_out_of_reach_is_told_soon_and_why(project: Path, start: 
     failed = up.wait_for("release.failed", bound=120)
     assert "127.0.0.1" in failed["failure"]["cause"]
     assert "0.0.0.0" in failed["failure"]["hint"]
+
+
+def test_a_log_inside_the_project_does_not_set_off_builds(project: Path, start: StartUp) -> None:
+    log = project / "devbox.log"
+    command = [sys.executable, "-m", "devbox", "up", str(project), "-p", "0:8000"]
+    with log.open("w") as stream:
+        refused = subprocess.run(
+            command, stdout=stream, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+    assert refused.returncode == 2
+    assert "devbox.log" in refused.stderr
+    (project / ".dockerignore").write_text("*.log\n")
+    with log.open("w") as stream:
+        process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)
+    try:
+        wait_until(lambda: "revision 1 serving" in log.read_text(), "the first revision", 120)
+        url = next(word for word in log.read_text().split() if word.startswith("http://"))
+        for _ in range(100):
+            assert answer(url) == "one"
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+    assert "touched" not in log.read_text()
+    assert log.read_text().count("build ") == 2
