@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import time
@@ -301,10 +302,21 @@ def test_a_device_is_refused_by_name(project: Path) -> None:
         Scanner(project).scan()
 
 
+@pytest.fixture
+def everybodys() -> Iterator[Path]:
+    """A directory that other users may read, which those of pytest are not."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 @pytest.mark.parametrize("locked", ["app", "app/main.py"])
-def test_what_cannot_be_read_is_named_unless_it_is_ignored(project: Path, locked: str) -> None:
+def test_what_cannot_be_read_is_named_unless_it_is_ignored(everybodys: Path, locked: str) -> None:
+    project = everybodys
+    (project / "app").mkdir()
+    (project / "app" / "main.py").touch()
+    (project / "Dockerfile").touch()
     (project / locked).chmod(0)
-    project.chmod(0o755)
     script = f"""
         import os, sys
         from pathlib import Path
@@ -316,8 +328,6 @@ def test_what_cannot_be_read_is_named_unless_it_is_ignored(project: Path, locked
         except ContextError as error:
             print(error.path, error.cause)
     """
-    for parent in project.parents[:3]:
-        parent.chmod(parent.stat().st_mode | 0o055)
 
     def answer() -> str:
         command = [
@@ -329,9 +339,7 @@ def test_what_cannot_be_read_is_named_unless_it_is_ignored(project: Path, locked
 
     assert answer() == f"{locked} Permission denied"
     (project / ".dockerignore").write_text("app\n!app/none\n")
-    (project / ".dockerignore").chmod(0o644)
     assert answer() == "['.dockerignore', 'Dockerfile']"
-    (project / locked).chmod(0o755)
 
 
 def test_a_context_that_is_gone_is_an_error_and_may_come_back(project: Path) -> None:
