@@ -75,7 +75,7 @@ class Inflight:
         former, config = self._work.source, source.config
         if former.config.config_hash != config.config_hash or former.dockerfile != source.dockerfile:
             return False
-        changes = diff(former.snapshot, source.snapshot, 0.0, 0.0)
+        changes = diff(former.snapshot, source.snapshot, 0.0, 0.0, dockerfile=source.dockerfile_name)
         affected = frozenset(make_plan(source.dockerfile, config.build_args, config.target, changes).reasons)
         if not worth_finishing(self._running, affected):
             return False

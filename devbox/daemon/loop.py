@@ -150,7 +150,13 @@ class Loop:
     async def _build(self, source: Source, look: Look) -> None:
         base, config = self._base, source.config
         self._news.context(source.snapshot)
-        changes = diff(base.snapshot if base else None, source.snapshot, look.first_seen, look.last_seen)
+        changes = diff(
+            base.snapshot if base else None,
+            source.snapshot,
+            look.first_seen,
+            look.last_seen,
+            dockerfile=source.dockerfile_name,
+        )
         plan = make_plan(
             source.dockerfile,
             config.build_args,

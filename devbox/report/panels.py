@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len, chop_cells
@@ -12,7 +14,11 @@ from devbox.report.figures import BAD, DIM, WARNING, fit, row
 from devbox.report.text import clean, clean_lines, shorten, whole_seconds
 from devbox.report.viewstate import EngineGone, Trouble
 
-_LOG_LINES = 12
+_LOG_LINES = 20
+# With so many lines of the log a panel's parts are kept apart, before more of it is shown.
+_LEAST_LOG_LINES = 6
+_IMPORT_SYSTEM = 'File "<frozen importlib'
+_NAMES_AN_ERROR = re.compile(r"[\w.]*(?:Error|Exception|ERROR)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,7 @@ def trouble_panel(trouble: Trouble, foot: Text, width: int, widest: int, height:
     It is `width` cells wide, up to `widest` where the log has longer lines; `foot` is its last line.
     """
     failure = trouble.failure
-    longest = max((cell_len(clean(line)) for line in failure.log[-_LOG_LINES:]), default=0)
+    longest = max(map(cell_len, _shown(failure.log)), default=0)
     name = "build" if trouble.kind == "build" else "revision"
     verb = {"build": "failed", "start": "failed to start", "exit": "exited"}[trouble.kind]
     status = f"exit {failure.exit_status}" if trouble.where and failure.exit_status is not None else ""
@@ -61,13 +67,27 @@ def engine_panel(gone: EngineGone, width: int, height: int, now: float) -> list[
     return _boxed(panel, width, height)
 
 
-def _log(failure: Failure, width: int) -> list[Text]:
-    """The last lines of the log, folded rather than cut: the end of a line may be what matters."""
-    lines = [clean(line).rstrip() for line in failure.log]
+def _shown(log: Sequence[str]) -> list[str]:
+    """The log without its blank end and without the import system's own frames, which Python itself leaves
+    out where it can."""
+    lines = [clean(line).rstrip() for line in log]
+    lines = [line for line in lines if not line.lstrip().startswith(_IMPORT_SYSTEM)]
     while lines and not lines[-1]:
         lines.pop()
-    folded = [Text(part) for line in lines[-_LOG_LINES:] for part in _folded(line, width)]
-    return folded[-_LOG_LINES:]
+    return lines[-_LOG_LINES:]
+
+
+def _log(failure: Failure, width: int, height: int) -> list[Text]:
+    """The log's last lines on at most `height` ones, folded rather than cut: the end of a line may be what
+    matters. The line that names the error stands out."""
+    shown: list[Text] = []
+    for line in reversed(_shown(failure.log)):
+        style = "bold" if _NAMES_AN_ERROR.match(line) else ""
+        pieces = [Text(part, style=style) for part in _folded(line, width)]
+        if shown and len(shown) + len(pieces) > height:
+            break
+        shown = [*pieces, *shown]
+    return shown[-height:] if height > 0 else []
 
 
 def _folded(line: str, width: int) -> list[str]:
@@ -111,7 +131,10 @@ def _boxed(panel: _Panel, width: int, height: int) -> list[Text]:
     inner = width - 4
     head = row(inner, Text(panel.head, style="bold"), Text(panel.aside, style=f"bold {panel.style}"))
     advice = _advice(panel.failure, inner)[:room]
-    log = _log(panel.failure, inner)[-(room - len(advice)) :] if room > len(advice) else []
+    gaps = sum(map(bool, (panel.failure.log, advice, panel.foot)))
+    log = _log(panel.failure, inner, room - len(advice) - gaps)
+    if len(log) < _LEAST_LOG_LINES:
+        log = _log(panel.failure, inner, room - len(advice))
     groups = [group for group in ([head], log, advice, [panel.foot]) if any(group)]
     airy = sum(map(len, groups)) + len(groups) - 1 <= height - 2
     lines: list[Text] = []

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from devbox.events import (
+    BACK_TO,
     BuildFailed,
     BuildFinished,
     BuildLog,
     BuildStarted,
     BuildStep,
     BuildSuperseded,
+    ChangeIgnored,
+    EngineLost,
     Event,
     ReleaseFailed,
     ReleaseServed,
@@ -49,6 +52,7 @@ class Pulse:
         """Takes note of an event; gives what announces a pull at its first progress, else ''."""
         match event:
             case BuildStarted():
+                self._works.clear()
                 self._works[("build",)] = _Work(f"build {event.build} still running", now, rank=1)
             case BuildStep():
                 self._follow_step(event, now)
@@ -60,7 +64,9 @@ class Pulse:
                 self._works[("release",)] = _Work(f"revision {event.revision} still starting", now, rank=0)
             case ReleaseServed() | ReleaseFailed():
                 self._drop("release")
-            case SessionStopped():
+            case SessionStopped() | EngineLost():
+                self._works.clear()
+            case ChangeIgnored() if event.reason.startswith(BACK_TO):
                 self._works.clear()
             case _:
                 pass

@@ -108,8 +108,8 @@ def _(event: BuildStarted, state: ViewState) -> ViewState:
 
 @_apply.register
 def _(event: BuildStep, state: ViewState) -> ViewState:
-    build = state.build
-    if build is None or build.number != event.build:
+    build = _known(state.build, event.build)
+    if build is None:
         return state
     step = StepView(event.step, event.at)
     steps = _with_step(build.steps, step)
@@ -127,8 +127,8 @@ def _with_step(steps: tuple[StepView, ...], new: StepView) -> tuple[StepView, ..
 
 @_apply.register
 def _(event: BuildLog, state: ViewState) -> ViewState:
-    build = state.build
-    if build is None or build.number != event.build:
+    build = _known(state.build, event.build)
+    if build is None:
         return state
     if event.stream != "progress":
         return replace(state, build=replace(build, output=(event.step, event.line)))

@@ -1,7 +1,8 @@
-"""The running build on the live screen: its steps with moving clocks, and the pull of a base image."""
+"""A build on the live screen: its steps, with moving clocks while it runs, and what it writes meanwhile."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -9,7 +10,7 @@ from rich.text import Text
 
 from devbox.model import StepState
 from devbox.report.figures import BAD, DIM, GOOD, MOVING, fit, progress_bar, right_aligned, row, spinner
-from devbox.report.text import INSTRUCTION_LIMIT, clean, running_seconds, seconds, shorten
+from devbox.report.text import INSTRUCTION_LIMIT, brief_seconds, clean, running_seconds, shorten
 from devbox.report.viewstate import BuildView, PullView, StepView
 
 _MARKS = {
@@ -24,18 +25,53 @@ _MARGIN = " " * 5
 _CLOCK = 9
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A step and why it runs, or ran."""
+
+    step: StepView
+    reason: str
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        info = self.step.info
+        return (info.stage, info.index, info.instruction)
+
+
+def _rows(build: BuildView, steps: Sequence[StepView]) -> list[_Row]:
+    return [_Row(step, clean(build.reason(step.info))) for step in steps]
+
+
 def step_lines(build: BuildView, width: int, height: int, now: float) -> list[Text]:
     """At most `height` lines: every step if they fit, else what runs and what was last, the rest counted."""
-    if height <= 0:
+    steps, hidden = _window(build.steps, height)
+    return [*hidden, *_drawn(_rows(build, steps), width, now)]
+
+
+def resting_lines(
+    last: BuildView, running: BuildView | None, width: int, height: int, now: float
+) -> list[Text]:
+    """The steps of the last build in at most `height` lines: all, else those that ran, none where there are
+    too many. What `running` tells of one of them stands in its place, so that a short build moves nothing."""
+    steps = list(last.steps)
+    if len(steps) > height:
+        steps = [step for step in steps if step.info.state is not StepState.CACHED]
+    if len(steps) > height:
         return []
-    pull = [_pull_line(build.pull, width, now)] if build.pull else []
-    steps, hidden = _window(build.steps, height - len(pull))
-    columns = _columns(build, steps, width)
-    lines = [_step_line(build, step, columns, width, now) for step in steps]
-    output = _output_line(build, steps, width)
-    if output is not None and len(pull) + len(hidden) + len(lines) < height:
-        lines.insert(output[0] + 1, output[1])
-    return [*pull, *hidden, *lines][:height]
+    newer = {row.key: row for row in _rows(running, running.steps)} if running else {}
+    return _drawn([newer.get(row.key, row) for row in _rows(last, steps)], width, now)
+
+
+def output_line(build: BuildView, width: int, now: float) -> Text | None:
+    """What is to be seen of the work itself: how far a pull is, or the newest line of a running step."""
+    if build.pull:
+        return _pull_line(build.pull, width, now)
+    instruction, line = build.output
+    words = clean(line).strip()
+    runs = any(
+        step.info.instruction == instruction and step.info.state is StepState.RUNNING for step in build.steps
+    )
+    return fit(Text(_MARGIN + words, style=DIM), width) if words and runs else None
 
 
 def _window(steps: tuple[StepView, ...], height: int) -> tuple[list[StepView], list[Text]]:
@@ -78,29 +114,31 @@ class _Columns:
     reason: int
 
 
-def _columns(build: BuildView, steps: list[StepView], width: int) -> _Columns:
+def _columns(rows: list[_Row], width: int) -> _Columns:
     """Widths at which all the steps line up; where room is short the instruction keeps the larger part."""
-    number = max((cell_len(_number(step)) for step in steps), default=0)
-    room = max(width - len(_MARGIN) - number - 2 - _CLOCK, 0)
-    told = [step for step in steps if _reason(build, step)]
-    instruction = max((cell_len(shorten(step.info.instruction)) for step in told), default=room)
-    reason = max((cell_len(_reason(build, step)) for step in told), default=0)
-    if instruction + 2 + reason > room:
-        instruction = min(instruction, max(room - reason - 2, room * 2 // 3))
-    left = min(reason, room - instruction - 2)
+    number = max((cell_len(_number(row.step)) for row in rows), default=0)
+    room = max(width - len(_MARGIN) - 2 - number - 2 - _CLOCK, 0)
+    told = [row for row in rows if row.reason]
+    instruction = max((cell_len(shorten(row.step.info.instruction)) for row in told), default=room)
+    reason = max((cell_len(row.reason) for row in told), default=0)
+    if instruction + 3 + reason > room:
+        instruction = min(instruction, max(room - reason - 3, room * 2 // 3))
+    left = min(reason, room - instruction - 3)
     return _Columns(number, room, instruction, left if left >= 10 else 0)
 
 
-def _reason(build: BuildView, step: StepView) -> str:
-    return "" if step.info.state is StepState.CACHED else clean(build.reason(step.info))
+def _drawn(rows: list[_Row], width: int, now: float) -> list[Text]:
+    columns = _columns(rows, width)
+    return [_step_line(row, columns, width, now) for row in rows]
 
 
-def _step_line(build: BuildView, step: StepView, columns: _Columns, width: int, now: float) -> Text:
+def _step_line(told: _Row, columns: _Columns, width: int, now: float) -> Text:
+    step = told.step
     state = step.info.state
     running = state is StepState.RUNNING
     quiet = DIM if state in _QUIET else ""
     mark = spinner(now) if running else Text(*_MARKS[state])
-    why = _reason(build, step) if columns.reason else ""
+    why = told.reason if columns.reason else ""
     room = columns.instruction if why else columns.room
     instruction = shorten(step.info.instruction, min(room, INSTRUCTION_LIMIT))
     style = "bold" if running else BAD if state is StepState.FAILED else quiet
@@ -108,9 +146,8 @@ def _step_line(build: BuildView, step: StepView, columns: _Columns, width: int, 
         why = why.removesuffix(" changed")
     reason = fit(Text(why, style=quiet or MOVING), columns.reason)
     number = right_aligned(_number(step), columns.number)
-    gap = " " * (columns.instruction - cell_len(instruction) + 2) if why else ""
-    left = Text.assemble("  ", mark, "  ", (number, DIM), "  ", (instruction, style), gap, reason)
-    return row(width, left, Text(_clock(step, now), style="" if running else DIM))
+    left = Text.assemble(_MARGIN, mark, " ", (number, DIM), "  ", (instruction, style))
+    return row(width, left, Text.assemble(reason, (right_aligned(_clock(step, now), _CLOCK), quiet)))
 
 
 def _clock(step: StepView, now: float) -> str:
@@ -124,22 +161,11 @@ def _clock(step: StepView, now: float) -> str:
         case StepState.RUNNING:
             return running_seconds(step.seconds(now))
         case _:
-            return seconds(step.seconds(now))
-
-
-def _output_line(build: BuildView, steps: list[StepView], width: int) -> tuple[int, Text] | None:
-    """The newest line that a running step wrote, and the place of that step among `steps`."""
-    instruction, line = build.output
-    words = clean(line).strip()
-    for place, step in enumerate(steps):
-        if words and step.info.instruction == instruction and step.info.state is StepState.RUNNING:
-            indent = len(_MARGIN) + max(cell_len(_number(step)) for step in steps) + 2
-            return place, fit(Text(" " * indent + words, style=DIM), width)
-    return None
+            return brief_seconds(step.seconds(now))
 
 
 def _pull_line(pull: PullView, width: int, now: float) -> Text:
-    left = Text.assemble("  ", spinner(now), "  ", (shorten(pull.step), "bold"), "  ")
+    left = Text.assemble(_MARGIN, shorten(pull.step), "  ")
     amount = clean(pull.line)
     if pull.part is None:
         left.append(amount, style=DIM)
@@ -147,4 +173,4 @@ def _pull_line(pull: PullView, width: int, now: float) -> Text:
         room = max(min(30, width - left.cell_len - len(amount) - _CLOCK - 4), 0)
         left.append_text(progress_bar(pull.part, room))
         left.append(f"  {amount}", style=DIM)
-    return row(width, left, Text(running_seconds(now - pull.at)))
+    return row(width, left, Text(running_seconds(now - pull.at), style=DIM))

@@ -4,17 +4,21 @@
 
       ●  http://127.0.0.1:8000                          revision 7 serving
 
-      ✓  app/main.py   5 of 6 steps cached                            72ms
+      ✓  app/main.py   3 of 4 steps cached                            72ms
+         ✓ 1/4  FROM python:3.13-slim                               cached
+         ✓ 2/4  COPY requirements.txt .                             cached
+         ✓ 3/4  RUN pip install -r requirements.txt                 cached
+         ✓ 4/4  COPY app app                  app/main.py changed     12ms
+
          ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━
          detect 8ms   context 11ms   build 62ms   boot 37ms   flip 2ms
+
+         ▅▅▅█▅▅   131ms  69ms  75ms   median 74ms of 6 saves
 
 Colours are the terminal's own named ones, so that light and dark themes both work.
 """
 
 from __future__ import annotations
-
-import math
-from statistics import median
 
 from rich.console import Group
 from rich.text import Text
@@ -24,16 +28,14 @@ from devbox.report.figures import (
     DIM,
     GOOD,
     WARNING,
-    curve,
     fit,
     link,
     row,
     spinner,
-    timing_bar,
-    timing_legend,
 )
 from devbox.report.panels import engine_panel, trouble_panel
-from devbox.report.steps import step_lines
+from devbox.report.rounds import past_lines, spent_lines
+from devbox.report.steps import output_line, resting_lines, step_lines
 from devbox.report.text import brief_seconds, clean, running_seconds
 from devbox.report.viewstate import ServedView, Trouble, ViewState
 
@@ -42,8 +44,12 @@ _PANEL_WIDTH = 100
 _LOG_ROWS = 3
 # Below this many rows, advice that can be looked up elsewhere gives way.
 _ROOMY = 14
-# A build that is over sooner than this is not worth unfolding: the screen would only jump.
+# From this many rows on, a third of them may be taken by the steps of a build that is over.
+_TALL = 24
+# A round that is over sooner than this is not worth unfolding: the screen would only jump.
 _UNFOLD_AFTER = 0.4
+# Blank lines that keep a panel apart from what is around it.
+_GAPS = 3
 
 
 def render(state: ViewState, width: int, height: int, now: float, colour: bool) -> Group:
@@ -58,7 +64,7 @@ def screen_lines(state: ViewState, width: int, height: int, now: float, colour: 
     """
     width = max(width, 1)
     room = max(height - 1 - min(_LOG_ROWS, height // 8), 1)
-    lines = _Screen(state, width, room, now, colour).lines()
+    lines = _Screen(state, width, height, room, now, colour).lines()
     return [_line(fit(line, width)) for line in lines[:room]]
 
 
@@ -79,13 +85,16 @@ def _line(text: Text) -> Text:
 class _Screen:
     """One drawing: what there is to say, put into the room there is."""
 
-    def __init__(self, state: ViewState, width: int, room: int, now: float, colour: bool) -> None:
+    def __init__(
+        self, state: ViewState, width: int, height: int, room: int, now: float, colour: bool
+    ) -> None:
         self.state = state
         self.width = width
         self.panel = min(width, _PANEL_WIDTH)
         # ends where the text in a panel does
         self.content = max(self.panel - 2, 1)
         self.room = room
+        self.resting = height // 3 if height >= _TALL else max(height // 4 - 1, 0)
         self.now = now
         self.colour = colour
 
@@ -99,19 +108,13 @@ class _Screen:
         left = self.room - len(head) - len(activity) - len(tail)
         panels = self._panels(left - (2 if state.build and self.room >= _ROOMY else 0))
         left -= len(panels)
-        details = self._details(left)
-        left -= len(details)
-        return self._spaced(left, head[:1], head[1:], panels, [*activity, *details], tail)
-
-    def _spaced(self, left: int, *groups: list[Text]) -> list[Text]:
-        filled = [group for group in groups if group]
-        airy = left >= len(filled) - 1
-        lines: list[Text] = []
-        for number, group in enumerate(filled):
-            if airy and number:
-                lines.append(Text())
-            lines += group
-        return lines
+        steps = self._running_steps(left)
+        gauge = self._gauge(left - len(steps))
+        steps = steps or self._resting_steps(left - len(gauge))
+        left -= len(gauge) + len(steps)
+        past = self._past(left)
+        left -= len(past)
+        return _spaced(left, head[:1], head[1:], panels, [*activity, *steps], gauge, past, tail)
 
     def _rule(self) -> Text:
         """The border between the log that scrolls and the screen that stays."""
@@ -215,36 +218,42 @@ class _Screen:
         url = clean(self.state.urls[0]) if self.state.urls else ""
         return Text.assemble((f"revision {trouble.serving} keeps serving", f"bold {GOOD}"), (f"  {url}", DIM))
 
-    def _details(self, room: int) -> list[Text]:
-        state = self.state
-        if state.build and (not state.serving or self.now - state.build.at >= _UNFOLD_AFTER):
-            return step_lines(state.build, self.content, room, self.now)
-        return [] if state.trouble else self._last_round(room)
-
-    def _last_round(self, room: int) -> list[Text]:
-        """The timing of the last round and the curve of those before; it stays while a short build runs, so
-        that nothing jumps."""
-        served = self.state.served
-        if served is None or room < 2:
+    def _running_steps(self, room: int) -> list[Text]:
+        build = self.state.build
+        if build is None or (self.state.serving and not self._unfolded):
             return []
-        indent = Text("     ")
-        bar = timing_bar(served.timings, min(self.content - 10, 60), self.colour)
-        legend = timing_legend(served.timings, self.content - 5, self.colour)
-        lines = [indent + bar, indent + legend] if bar.plain else []
-        past = [value for value in self.state.history if math.isfinite(value)]
-        if len(past) > 1 and room >= len(lines) + 2:
-            lines += [Text(), self._past(past)]
-        return [fit(line, self.content) for line in lines]
+        return step_lines(build, self.content, room, self.now)
 
-    def _past(self, past: list[float]) -> Text:
-        newest = "  ".join(brief_seconds(value) for value in past[-3:])
-        return Text.assemble(
-            "     ",
-            curve(past, min(30, self.content // 3)),
-            "   ",
-            newest,
-            (f"   median {brief_seconds(median(past))} of {len(past)} saves", DIM),
-        )
+    def _resting_steps(self, room: int) -> list[Text]:
+        """The steps of the last build; one that runs and is soon over changes no more of them than marks."""
+        state, last = self.state, self.state.last
+        if last is None:
+            return []
+        if state.trouble and not state.build:
+            # The panel has said what failed: they stand below it where nothing has to make room for them.
+            told = state.trouble.kind != "exit" and state.trouble.number == last.number
+            room = room - _GAPS if told and len(last.steps) <= room - _GAPS else 0
+        return resting_lines(last, state.build, self.content, min(room, self.resting), self.now)
+
+    @property
+    def _unfolded(self) -> bool:
+        """Whether what goes on has gone on for long enough to be looked at."""
+        going_on = self.state.build or self.state.release
+        return going_on is not None and self.now - going_on.at >= _UNFOLD_AFTER
+
+    def _gauge(self, room: int) -> list[Text]:
+        """Two lines: how the last round spent its time, or what the running build writes, once it writes."""
+        state, served = self.state, self.state.served
+        settled = served is not None and state.trouble is None
+        written = output_line(state.build, self.content, self.now) if state.build else None
+        if written is not None and (self._unfolded or not state.serving) and room > 0:
+            return [written, Text()][: min(2 if settled else 1, room)]
+        if served is None or not settled or room < 2:
+            return []
+        return spent_lines(served.timings, self.content, self.colour, stale=self._unfolded)
+
+    def _past(self, room: int) -> list[Text]:
+        return [] if self.state.trouble or room < 1 else past_lines(self.state.history, self.content)
 
     def _tail(self) -> list[Text]:
         state = self.state
@@ -271,3 +280,14 @@ class _Screen:
             url = clean(state.urls[0])
             lines.append(Text.assemble("  ", (url, link(url)), ("  keeps serving", GOOD)))
         return lines
+
+
+def _spaced(left: int, *groups: list[Text]) -> list[Text]:
+    """The groups below one another, apart from the top on for as long as there are lines left for it."""
+    lines: list[Text] = []
+    for group in filter(None, groups):
+        if lines and left > 0:
+            lines.append(Text())
+            left -= 1
+        lines += group
+    return lines
