@@ -1,0 +1,275 @@
+"""The whole loop without an engine: a real disk, a real gate, and the engine that is a fake."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from devbox.build.frontend import Frontends
+from devbox.daemon.applog import LogFollowers
+from devbox.daemon.bus import Bus
+from devbox.daemon.hostports import HostPorts
+from devbox.daemon.loop import Loop
+from devbox.daemon.project import Project
+from devbox.daemon.round import Tools
+from devbox.daemon.source import Settings
+from devbox.engine.fake import Behaviour, FakeBuild, FakeEngine
+from devbox.events import (
+    AppExited,
+    BuildFailed,
+    BuildFinished,
+    BuildStarted,
+    BuildStep,
+    BuildSuperseded,
+    ChangeDetected,
+    ChangeIgnored,
+    EngineBack,
+    EngineLost,
+    Event,
+    ReleaseFailed,
+    ReleaseServed,
+)
+from devbox.model import StepState
+from tests.unit.build.traces import TRACE, trace, vertex, wire
+from tests.unit.daemon.kit import until
+
+T = TypeVar("T")
+
+_DOCKERFILE = """\
+FROM base
+COPY requirements.txt .
+RUN install
+COPY main.py .
+CMD ["uvicorn", "main:app"]
+"""
+
+
+@dataclass
+class Running:
+    """A loop at work, and everything it said."""
+
+    folder: Path
+    engine: FakeEngine
+    events: list[Event] = field(default_factory=list)
+
+    def of(self, kind: type[T]) -> list[T]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    async def served(self, revision: int) -> ReleaseServed:
+        await until(lambda: any(event.revision == revision for event in self.of(ReleaseServed)))
+        return self.of(ReleaseServed)[-1]
+
+    async def answer(self) -> str:
+        """What the published port answers."""
+        port = int(self.of(ReleaseServed)[-1].url.rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        async with asyncio.timeout(5):
+            answer = await reader.read()
+        writer.close()
+        return answer.decode().rpartition("\r\n\r\n")[2]
+
+    def save(self, name: str, content: str) -> None:
+        """An editor's save: a new file moved into place."""
+        fresh = self.folder / f".{name}.fresh"
+        fresh.write_text(content)
+        fresh.replace(self.folder / name)
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Running]:
+    folder, runtime = tmp_path / "project", tmp_path / "r"
+    folder.mkdir()
+    runtime.mkdir(mode=0o700)
+    (folder / "Dockerfile").write_text(_DOCKERFILE)
+    (folder / ".dockerignore").write_text(".*\n")
+    (folder / "requirements.txt").write_text("fastapi\n")
+    (folder / "main.py").write_text("one\n")
+    engine = FakeEngine()
+    engine.add_image("base")
+    engine.builds = [FakeBuild(behaviour=Behaviour(text=f"build {number}")) for number in range(1, 30)]
+    made = Running(folder, engine)
+    bus = Bus(made.events.append)
+    settings = Settings(folder, {"ports": ("0:8000",), "start_timeout": 5.0}, {})
+    ports = HostPorts(engine, runtime)
+    logs = LogFollowers(engine, bus)
+    tools = Tools(engine, await engine.info(), Frontends(engine), ports, logs, bus)
+    async with Project(settings, ports) as project:
+        await project.arrange((await project.read()).dockerfile)
+        loop = asyncio.create_task(Loop(project, tools, watch=True).run(None, 0))
+        try:
+            yield made
+            assert not loop.done(), loop
+        finally:
+            loop.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await loop
+            await logs.close()
+            await ports.stop()
+            await engine.close()
+
+
+async def test_a_save_is_built_and_served_and_the_former_revision_goes(running: Running) -> None:
+    first = await running.served(1)
+    assert first.timings.total > 0
+    assert await running.answer() == "build 1"
+    running.save("main.py", "two\n")
+    served = await running.served(2)
+    assert await running.answer() == "build 2"
+    assert served.url == first.url
+    assert running.of(BuildStarted)[-1].cause == "main.py"
+    await until(lambda: "destroy devbox-project-r1" in running.engine.journal)
+
+
+async def test_a_failing_build_keeps_the_former_revision_and_the_next_save_heals(running: Running) -> None:
+    await running.served(1)
+    running.engine.builds.insert(0, FakeBuild(messages=[{"error": "no such thing"}]))
+    running.save("main.py", "two\n")
+    await until(lambda: running.of(BuildFailed))
+    failed = running.of(BuildFailed)[0]
+    assert failed.serving == 1
+    assert "no such thing" in failed.failure.cause
+    assert await running.answer() == "build 1"
+    running.save("main.py", "three\n")
+    await running.served(3)
+    assert await running.answer() == "build 2"
+
+
+async def test_a_container_that_exits_keeps_the_former_revision(running: Running) -> None:
+    await running.served(1)
+    running.engine.builds.insert(0, FakeBuild(behaviour=Behaviour(exits=3, log=("boom",))))
+    running.save("main.py", "two\n")
+    await until(lambda: running.of(ReleaseFailed))
+    failed = running.of(ReleaseFailed)[0]
+    assert failed.failure.exit_status == 3
+    assert failed.failure.log == ("boom",)
+    assert failed.serving == 1
+    assert await running.answer() == "build 1"
+
+
+async def test_a_failed_content_is_tried_again_when_it_is_saved_again(running: Running) -> None:
+    await running.served(1)
+    running.engine.builds.insert(0, FakeBuild(messages=[{"error": "the network is down"}]))
+    running.save("main.py", "two\n")
+    await until(lambda: running.of(BuildFailed))
+    os.utime(running.folder / "main.py")
+    await running.served(3)
+
+
+async def test_going_back_to_what_serves_builds_nothing(running: Running) -> None:
+    await running.served(1)
+    running.engine.builds.insert(0, FakeBuild(messages=[{"error": "no"}]))
+    running.save("main.py", "two\n")
+    await until(lambda: running.of(BuildFailed))
+    running.save("main.py", "one\n")
+    await until(lambda: running.of(ChangeIgnored))
+    assert running.of(ChangeIgnored)[0].reason == "back to what revision 1 serves"
+    assert len(running.of(BuildStarted)) == 2
+
+
+async def test_a_newer_save_calls_the_running_build_off(running: Running) -> None:
+    await running.served(1)
+    never = FakeBuild(proceed=asyncio.Event())
+    running.engine.builds.insert(0, never)
+    running.save("main.py", "two\n")
+    await until(lambda: len(running.of(BuildStarted)) == 2)
+    running.save("main.py", "three\n")
+    served = await running.served(3)
+    assert served.revision == 3
+    assert [event.build for event in running.of(BuildSuperseded)] == [2]
+    assert len(running.engine.cancelled) == 1
+
+
+def _installing(done: asyncio.Event) -> FakeBuild:
+    """A build that is busy with its RUN until `done`."""
+    step = wire(trace(vertex("[3/4] RUN install", started=1.0)))
+    return FakeBuild(messages=[{"id": TRACE, "aux": step}], proceed=done)
+
+
+async def test_a_long_step_that_a_newer_save_does_not_touch_is_let_finish(running: Running) -> None:
+    await running.served(1)
+    installed = asyncio.Event()
+    running.engine.builds.insert(0, _installing(installed))
+    running.save("requirements.txt", "fastapi\nhttpx\n")
+    await until(lambda: any(event.step.state is StepState.RUNNING for event in running.of(BuildStep)))
+    running.save("main.py", "two\n")
+    await until(lambda: len(running.of(ChangeDetected)) == 2)
+    assert running.of(BuildSuperseded) == []
+    installed.set()
+    await until(lambda: len(running.of(BuildStarted)) == 3)
+    await running.served(3)
+    assert {event.revision for event in running.of(ReleaseServed)} == {1, 3}
+
+
+async def test_a_long_step_whose_input_changes_again_is_called_off_at_once(running: Running) -> None:
+    await running.served(1)
+    running.engine.builds.insert(0, _installing(asyncio.Event()))
+    running.save("requirements.txt", "fastapi\nhttpx\n")
+    await until(lambda: any(event.step.state is StepState.RUNNING for event in running.of(BuildStep)))
+    running.save("requirements.txt", "fastapi\nhttpx2\n")
+    await running.served(3)
+    assert [event.build for event in running.of(BuildSuperseded)] == [2]
+
+
+async def test_the_engines_end_and_return_are_told_and_made_up_for(running: Running) -> None:
+    await running.served(1)
+    running.engine.lose()
+    await until(lambda: running.of(EngineLost))
+    running.save("main.py", "two\n")
+    running.engine.restore()
+    await until(lambda: running.of(EngineBack))
+    await until(lambda: len(running.of(ReleaseServed)) == 2)
+    assert (await running.answer()).startswith("build")
+    assert len(running.of(EngineLost)) == 1
+
+
+async def test_an_application_that_ends_is_told_and_the_next_save_starts_it_again(running: Running) -> None:
+    await running.served(1)
+    container = (await running.engine.containers("project"))[0]
+    await running.engine.end(container.id, 7)
+    await until(lambda: running.of(AppExited))
+    assert running.of(AppExited)[0].exit_status == 7
+    os.utime(running.folder / "main.py")
+    await running.served(2)
+    assert running.of(BuildStarted)[-1].cause == "revision 1 had ended"
+
+
+async def test_a_tree_that_never_rests_is_served_all_the_same(running: Running) -> None:
+    await running.served(1)
+    over = False
+
+    async def restless() -> None:
+        number = 0
+        while not over:
+            number += 1
+            running.save("main.py", f"{number}\n")
+            await asyncio.sleep(0.03)
+
+    saving = asyncio.create_task(restless())
+    try:
+        await until(lambda: len(running.of(ReleaseServed)) >= 3)
+    finally:
+        over = True
+        await saving
+    await until(lambda: running.of(ReleaseServed)[-1].revision == running.of(BuildStarted)[-1].build)
+
+
+async def test_every_build_that_starts_comes_to_one_end(running: Running) -> None:
+    await running.served(1)
+    for number in range(12):
+        running.save("main.py", f"{number}\n")
+        await asyncio.sleep(0.02 * (number % 4))
+    await until(lambda: running.of(ReleaseServed)[-1].revision == running.of(BuildStarted)[-1].build)
+    for started in running.of(BuildStarted):
+        ends = [event for event in running.of(BuildFinished) if event.build == started.build]
+        called_off = [event for event in running.of(BuildSuperseded) if event.build == started.build]
+        assert len(ends) + len(called_off) >= 1
+        assert len(ends) <= 1
+        assert len(called_off) <= 1
