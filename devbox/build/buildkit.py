@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from devbox.build.context import tar_stream
 from devbox.build.failure import blames_engine, build_failed
 from devbox.build.job import BuildJob, step_info
+from devbox.build.patience import Sending, answered
 from devbox.build.steps import LogPiece, StepTracker
 from devbox.build.trace import decode
 from devbox.engine.protocol import BuildRequest, Engine
@@ -31,10 +32,9 @@ class BuildKitBuilder:
         started = time.monotonic()
         tracker = StepTracker(job.plan.reasons)
         image_id = error = ""
-        answer = self._engine.build(
-            build_request(job, buildkit=True), tar_stream(job.root, job.snapshot, job.extra)
-        )
-        async for message in answer:
+        sending = Sending(tar_stream(job.root, job.snapshot, job.extra))
+        answer = self._engine.build(build_request(job, buildkit=True), iter(sending))
+        async for message in answered(answer, sending):
             if message.get("id") == _TRACE:
                 _report(job, tracker, str(message.get("aux", "")), emit)
             elif message.get("id") == _IMAGE_ID:
