@@ -130,6 +130,7 @@ def _resolve(root: Path, settings: Settings, sources: dict[str, str], environ: M
         build_network = environ[BUILD_NETWORK_VARIABLE]
         sources = {**sources, "build_network": BUILD_NETWORK_VARIABLE}
     ports = tuple(port for text in settings.ports for port in parse_ports(text))
+    _refuse_twice(ports)
     if settings.swap == "rolling":
         _refuse_datagrams(ports)
     if settings.health_path and not settings.health_path.startswith("/"):
@@ -179,6 +180,15 @@ def _volumes(texts: tuple[str, ...], root: Path) -> tuple[VolumeMount, ...]:
                 hint=f"create it, or name a volume: -v NAME:{mount.target}",
             )
     return mounts
+
+
+def _refuse_twice(ports: tuple[PortMapping, ...]) -> None:
+    taken = set()
+    for port in ports:
+        where = (port.host_ip, port.host_port, port.protocol)
+        if port.host_port and where in taken:
+            raise ConfigError(f"port {port.host_ip}:{port.host_port} is published twice", hint="keep one")
+        taken.add(where)
 
 
 def _refuse_datagrams(ports: tuple[PortMapping, ...]) -> None:

@@ -36,7 +36,8 @@ def tar_stream(root: Path, snapshot: Snapshot, extra: Mapping[str, bytes]) -> It
 
 def _pieces(root: Path, snapshot: Snapshot, extra: Mapping[str, bytes]) -> Iterator[bytes]:
     for name, content in extra.items():
-        yield _header(name, mode=0o644, size=len(content))
+        known = snapshot.entries.get(name)
+        yield _header(name, mode=known.mode if known else 0o644, size=len(content))
         yield content
         yield _padding(len(content))
     for name, entry in snapshot.entries.items():

@@ -7,6 +7,7 @@ import re
 from devbox.errors import BuildFailed
 
 _DISK_FULL = re.compile(r"no space left on device", re.IGNORECASE)
+_NO_SESSION = re.compile(r"no active sessions|no session", re.IGNORECASE)
 _NO_NETWORK = re.compile(r"temporary failure in name resolution|name or service not known", re.IGNORECASE)
 _PARSE_LINE = re.compile(r"dockerfile parse error (?:on )?line (\d+)", re.IGNORECASE)
 # BuildKit's words, and the classic builder's.
@@ -41,7 +42,7 @@ def build_failed(step: str, error: str, log: tuple[str, ...]) -> BuildFailed:
         step=step,
         exit_status=status,
         log=log,
-        cause="" if status is not None and log else _plain(error),
+        cause="" if status is not None else _plain(error),
         hint=_hint(error, log, status),
     )
 
@@ -52,6 +53,8 @@ def _hint(error: str, log: tuple[str, ...], status: int | None) -> str:
         return "the engine's disk is full: free some space (docker system df shows what takes it)"
     if _NO_NETWORK.search(text):
         return 'the step could not resolve a name: check the engine\'s network, or set build_network = "host"'
+    if _NO_SESSION.search(error):
+        return "build secrets, ssh mounts and private frontends need a session, which devbox has not got yet"
     if status == 137:
         return "the step was killed: the engine is short of memory"
     if match := _PARSE_LINE.search(error):

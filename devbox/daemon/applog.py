@@ -3,12 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from devbox.engine.protocol import Engine
 from devbox.errors import EngineError
 from devbox.events import AppLog, Emit
 
 _LAST_LINES_BOUND = 1.0
+LINES_A_SECOND = 2000
+
+
+class Allowance:
+    """How many lines may be shown: an application that writes without end must not keep devbox from its
+    work, nor its last words of a second from being counted."""
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._left = LINES_A_SECOND
+        self._dropped = 0
+
+    def dropped_before(self, now: float) -> int:
+        """Begins a new second where it is time to; the lines that went unshown in the one before."""
+        if int(now) == self._second:
+            return 0
+        dropped, self._dropped = self._dropped, 0
+        self._second, self._left = int(now), LINES_A_SECOND
+        return dropped
+
+    def spend(self) -> bool:
+        """Whether one more line may be shown."""
+        if self._left:
+            self._left -= 1
+            return True
+        self._dropped += 1
+        return False
 
 
 class LogFollowers:
@@ -43,8 +71,14 @@ class LogFollowers:
 
     async def _run(self, container: str, revision: int, tail: int | None) -> None:
         try:
+            allowance = Allowance()
             async for piece in self._engine.logs(container, follow=True, tail=tail):
-                self._emit(AppLog(revision=revision, stream=piece.stream, line=piece.line))
+                dropped = allowance.dropped_before(time.monotonic())
+                if dropped:
+                    line = f"({dropped} lines not shown: devbox shows {LINES_A_SECOND} a second)"
+                    self._emit(AppLog(revision=revision, stream="stderr", line=line))
+                if allowance.spend():
+                    self._emit(AppLog(revision=revision, stream=piece.stream, line=piece.line))
         except EngineError:
             # The engine went away, or the container was removed: others notice and say so.
             return

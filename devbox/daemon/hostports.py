@@ -32,6 +32,8 @@ class HostPorts:
         self._mappings: dict[str, PortMapping] = {}
         self._bound: dict[str, int] = {}
         self._targets: dict[str, Backend] = {}
+        self._backends: dict[int, Backend] = {}
+        self._outgoing: set[str] = set()
         self._message = ""
 
     @property
@@ -40,21 +42,29 @@ class HostPorts:
         return tuple(browser_url(mapping, self._bound[name]) for name, mapping in self._mappings.items())
 
     async def arrange(self, mappings: tuple[PortMapping, ...]) -> tuple[Backend, ...]:
-        """Binds exactly these ports, keeping those that are bound already, also by a gate that a killed
-        daemon left. Returns where that gate's routes point."""
-        wanted = {f"{place}:{port.host_ip}:{port.host_port}": port for place, port in enumerate(mappings)}
+        """Binds these ports, keeping those that are bound already, also by a gate that a killed daemon left.
+
+        A new port leads to what serves now; one that is no longer wanted does so too, until the next flip.
+        Returns where the gate's routes point.
+        """
+        wanted = _named(mappings)
         gate = await self._client()
         routes = {route.name: route for route in (await gate.hello()).routes}
-        # Old ports go first only where they are no longer wanted: one that moves place must be free again.
-        for name in routes.keys() - wanted.keys():
-            await gate.unlisten(name)
         bound = {}
         for name, mapping in wanted.items():
             known = routes.get(name)
             bound[name] = known.port if known else await self._listen(gate, name, mapping)
+        self._outgoing = routes.keys() - wanted.keys()
         self._mappings, self._bound = wanted, bound
-        self._targets = {name: target for name, target in self._targets.items() if name in wanted}
-        return tuple(route.backend for route in routes.values() if route.backend and route.name in wanted)
+        fresh = {
+            name: self._backends[mapping.container_port]
+            for name, mapping in wanted.items()
+            if name not in routes and mapping.container_port in self._backends
+        }
+        self._targets = {name: target for name, target in self._targets.items() if name in wanted} | fresh
+        if fresh:
+            await gate.point(fresh)
+        return tuple(route.backend for route in routes.values() if route.backend)
 
     async def flip(self, backends: Mapping[int, Backend]) -> None:
         """Sends every new connection to these backends (container port -> address) from now on."""
@@ -63,8 +73,12 @@ class HostPorts:
             for name, mapping in self._mappings.items()
             if mapping.container_port in backends
         }
+        self._backends = dict(backends)
         self._targets, self._message = targets, ""
         await self._point(targets)
+        gate = await self._client()
+        while self._outgoing:
+            await gate.unlisten(self._outgoing.pop())
 
     async def refuse(self, message: str) -> None:
         """Answers clients with `message` until the next flip, instead of holding them."""
@@ -90,7 +104,8 @@ class HostPorts:
         """Returns once the connections to backends of the past are over or idle, after 5 s at most."""
         if self._mappings:
             gate = await self._client()
-            await gate.drain(backends, quiet=_DRAIN_QUIET, bound=_DRAIN_BOUND, close=True)
+            # Not closed here: the application, told to stop, ends each connection between two answers.
+            await gate.drain(backends, quiet=_DRAIN_QUIET, bound=_DRAIN_BOUND)
 
     async def lost(self) -> None:
         """Returns once the gate has died; never while no ports are held."""
@@ -112,7 +127,7 @@ class HostPorts:
     async def stop(self) -> None:
         """Ends the gate: the ports are free afterwards."""
         await self.close()
-        self._mappings, self._bound, self._targets = {}, {}, {}
+        self._mappings, self._bound, self._targets, self._backends = {}, {}, {}, {}
         await gates.end(self._socket)
 
     async def close(self) -> None:
@@ -138,3 +153,15 @@ class HostPorts:
             self._gate = await gates.start(self._socket, self._log)
             self._held.set()
         return self._gate
+
+
+def _named(mappings: tuple[PortMapping, ...]) -> dict[str, PortMapping]:
+    """A route's name for each mapping, the same one whatever else is published beside it."""
+    named: dict[str, PortMapping] = {}
+    for mapping in mappings:
+        name = f"{mapping.host_ip}:{mapping.host_port}"
+        while name in named:
+            # Several of "any free port".
+            name += "+"
+        named[name] = mapping
+    return named

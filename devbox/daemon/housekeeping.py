@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from devbox.config import Config
 from devbox.daemon.memory import recall, superseded_images
-from devbox.daemon.work import Serving
 from devbox.engine.protocol import Engine
 from devbox.errors import EngineError
 
 
-async def remove_superseded_images(engine: Engine, config: Config, serving: Serving) -> None:
-    """Keeps the newest `keep_images` images of the project and the serving one; others go, by id."""
+async def remove_superseded_images(engine: Engine, config: Config, serving: tuple[str, ...]) -> None:
+    """Keeps the newest `keep_images` images of the project and the serving ones; others go, by id."""
     try:
-        memory = await recall(engine, config.project)
-        for image in superseded_images(memory, [serving.revision.image], config.keep_images):
+        memory = await recall(engine, config)
+        for image in superseded_images(memory, serving, config.keep_images):
             await engine.remove_image(image)
     except EngineError:
         # In use, or the engine is gone: the next round tries again.

@@ -24,6 +24,7 @@ class RoundEnded:
     work: Work
     outcome: Served | DevboxError
     built: bool
+    swap: str
 
 
 class Inflight:
@@ -55,10 +56,28 @@ class Inflight:
 
     @property
     def settled(self) -> bool:
-        """True where the running round can, or shall, no longer be called off."""
-        if self._round is None or self._work is None:
+        """True where the running round can, or shall, no longer be called off; also where it is over and its
+        end was not handled yet."""
+        if self._round is None or self._work is None or self._task is None:
             return False
-        return self._round.committed or self._work.insist
+        return self._round.committed or self._work.insist or self._task.done()
+
+    @property
+    def recreating(self) -> bool:
+        """True while a round takes the serving container down on purpose."""
+        return (
+            self._round is not None
+            and self._round.committed
+            and self._work is not None
+            and (self._work.source.config.swap == "recreate")
+        )
+
+    def take(self, ended: RoundEnded) -> bool:
+        """Lets go of a round whose end is handled now; false for the end of one that was called off."""
+        if self._work is not ended.work:
+            return False
+        self._work = self._round = self._task = None
+        return True
 
     def start(self, work: Work, previous: Serving | None, confirm: Callable[[Work], Awaitable[None]]) -> None:
         """Begins a round; none may be running."""
@@ -104,9 +123,7 @@ class Inflight:
             outcome = await running.run()
         except DevboxError as error:
             outcome = error
-        if self._round is running:
-            self._work = self._round = self._task = None
-            self._ended(RoundEnded(work, outcome, running.releasing))
+        self._ended(RoundEnded(work, outcome, running.releasing, work.source.config.swap))
 
     def _overhear(self, event: Event) -> None:
         """Hands events on and keeps an eye on which steps are running."""

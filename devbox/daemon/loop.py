@@ -25,6 +25,10 @@ from devbox.events import BuildFailed, ReleaseFailed, WatchDegraded
 from devbox.watch import Degraded, Look, Reason, Watcher, diff
 
 _INSIST_AFTER = 3
+_SAVING = 0.1
+_BACK_OFF = 0.1
+_BACK_OFF_MOST = 2.0
+_RESTLESS = 5
 
 Message: TypeAlias = Look | Degraded | RoundEnded | AppEnded | EngineReturned
 
@@ -40,6 +44,7 @@ class Loop:
         self._attempted: Identity | None = None
         self._base: Source | None = None
         self._unserved_since: float | None = None
+        self._reading_failed = self._unreadable_told = ""
         self._called_off_in_row = 0
         self._followed: Watcher | None = None
         self._following: asyncio.Task[None] | None = None
@@ -84,10 +89,14 @@ class Loop:
         async for news in watcher.looks():
             self._inbox.put_nowait(news)
 
-    def _look_again(self) -> None:
-        """Has the disk looked at though nothing was touched."""
+    def _look_again(self, after: float = 0.0) -> None:
+        """Has the disk looked at though nothing was touched, in `after` seconds."""
         now = time.monotonic()
-        self._inbox.put_nowait(Look(now, now, Reason.RESTARTED))
+        look = Look(now, now, Reason.RESTARTED)
+        if after:
+            asyncio.get_running_loop().call_later(after, self._inbox.put_nowait, look)
+        else:
+            self._inbox.put_nowait(look)
 
     async def _handle(self, message: Message) -> None:
         match message:
@@ -98,10 +107,7 @@ class Loop:
             case RoundEnded():
                 await self._ended(message)
             case AppEnded():
-                exited = await self._service.ended(message)
-                if exited is not None and not self._watch:
-                    what = f"revision {exited.revision} exited with status {exited.exit_status}"
-                    raise StartFailed(what, log=exited.log)
+                await self._app_ended(message)
             case EngineReturned():
                 if not await self._service.look_up():
                     self._attempted = None
@@ -116,13 +122,16 @@ class Loop:
             if await self._project.reload():
                 self._news.settings_changed(look.paths)
                 self._follow_disk()
+            if self._inflight.identity is None:
+                await self._project.close_former()
             source = await self._project.read()
         except ConfigError as error:
             self._news.settings_refused(error, look.paths)
             return
         except UsageError as error:
-            self._news.unreadable(error, self._number + 1, self._service.number)
+            self._unreadable(error)
             return
+        self._reading_failed = self._unreadable_told = ""
         verdict = decide(
             source.identity,
             building=self._inflight.identity,
@@ -131,7 +140,7 @@ class Loop:
             retry=any(path in source.snapshot.entries for path in look.paths),
         )
         if verdict is Verdict.NOTHING:
-            if look.paths:
+            if look.paths and self._inflight.identity is None:
                 self._news.nothing_changed(look.paths)
         elif self._inflight.settled:
             # The round can no longer be called off; its end looks again.
@@ -140,6 +149,19 @@ class Loop:
             await self._revert(source, look)
         else:
             await self._build(source, look)
+
+    def _unreadable(self, error: UsageError) -> None:
+        """Says that no build can start from what is on disk; but what is being saved at this very moment is
+        looked at again first."""
+        if self._reading_failed != str(error):
+            self._reading_failed = str(error)
+            self._look_again(_SAVING)
+            return
+        if self._unreadable_told != str(error):
+            self._unreadable_told = str(error)
+            self._number += 1
+            self._attempted = None
+            self._news.unreadable(error, self._number, self._service.number)
 
     async def _revert(self, source: Source, look: Look) -> None:
         """The disk is back to what serves: whatever else was tried is worth nothing any more."""
@@ -202,12 +224,33 @@ class Loop:
     async def _confirm(self, work: Work) -> None:
         """Raises Superseded where the disk no longer holds what was built."""
         if self._watch:
-            now = await self._project.read()
+            try:
+                now = await self._project.read()
+            except UsageError as error:
+                raise Superseded(str(error)) from error
             if now.context_digest != work.source.context_digest:
                 raise Superseded("the source changed again")
 
+    async def _app_ended(self, message: AppEnded) -> None:
+        if self._inflight.recreating:
+            # It was stopped to make way; the round's end tells what serves.
+            return
+        exited = await self._service.ended(message)
+        if exited is None:
+            return
+        if not self._watch:
+            what = f"revision {exited.revision} exited with status {exited.exit_status}"
+            raise StartFailed(what, log=exited.log)
+        if self._service.just_adopted:
+            # A stop that a former daemon had asked for came true only now.
+            self._attempted = None
+            self._look_again()
+
     async def _ended(self, message: RoundEnded) -> None:
+        if not self._inflight.take(message):
+            return
         work, outcome = message.work, message.outcome
+        after = 0.0
         if message.built:
             self._base = work.source
         if isinstance(outcome, Served):
@@ -217,14 +260,22 @@ class Loop:
             self._called_off_in_row += 1
             self._attempted = None
             self._inflight.superseded(work, str(outcome))
+            after = min(_BACK_OFF * 2 ** (self._called_off_in_row - 1), _BACK_OFF_MOST)
+            if self._called_off_in_row == _RESTLESS:
+                self._news.restless(outcome)
         else:
-            await self._failed(work, outcome, built=message.built)
+            await self._failed(work, outcome, built=message.built, swap=message.swap)
+        if message.built:
+            self._service.tidy(self._project.config)
         # Whatever was saved meanwhile and could not be acted upon then is seen now.
-        self._look_again()
+        self._look_again(after)
 
-    async def _failed(self, work: Work, error: DevboxError, *, built: bool) -> None:
+    async def _failed(self, work: Work, error: DevboxError, *, built: bool, swap: str) -> None:
         serving, failure = self._service.number, failure_of(error)
         self._unserved_since = None
+        if swap == "recreate" and built:
+            await self._service.look_up()
+            serving = self._service.number
         if built:
             self._tools.emit(ReleaseFailed(revision=work.number, failure=failure, serving=serving))
         else:

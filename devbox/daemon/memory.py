@@ -31,6 +31,7 @@ class Memory:
 
     containers: tuple[ContainerFacts, ...]
     images: tuple[ImageFacts, ...]
+    foreign: tuple[ContainerFacts, ...] = ()
 
     @property
     def last_number(self) -> int:
@@ -39,13 +40,25 @@ class Memory:
         return max((revision_number(each) for each in labels), default=0)
 
 
-async def recall(engine: Engine, project: str) -> Memory:
-    """Reads the project's containers and images back from the engine."""
-    containers, images = await asyncio.gather(engine.containers(project), engine.images(project))
-    return Memory(
-        tuple(sorted(containers, key=lambda item: revision_number(item.labels), reverse=True)),
-        tuple(sorted(images, key=lambda item: revision_number(item.labels), reverse=True)),
+async def recall(engine: Engine, config: Config) -> Memory:
+    """Reads the project's containers and images back from the engine; those of another folder that uses the
+    same name are `foreign`."""
+    containers, images = await asyncio.gather(
+        engine.containers(config.project), engine.images(config.project)
     )
+    containers = tuple(sorted(containers, key=lambda item: revision_number(item.labels), reverse=True))
+    images = tuple(sorted(images, key=lambda item: revision_number(item.labels), reverse=True))
+    return Memory(
+        tuple(item for item in containers if is_ours(item.labels, config)),
+        tuple(item for item in images if is_ours(item.labels, config)),
+        tuple(item for item in containers if not is_ours(item.labels, config)),
+    )
+
+
+def is_ours(labels: Mapping[str, str], config: Config) -> bool:
+    """True unless another folder, one that still exists, uses the same project name for this object."""
+    other = labels.get(LABEL_ROOT, "")
+    return not other or other == str(config.root) or not Path(other).is_dir()
 
 
 def revision_number(labels: Mapping[str, str]) -> int:
@@ -78,14 +91,12 @@ def serving_container(memory: Memory, pointed: Iterable[Backend]) -> ContainerFa
 
 def refuse_foreign_project(memory: Memory, config: Config) -> None:
     """Raises ConfigError where a folder that still exists elsewhere uses the same project name."""
-    for item in memory.containers:
-        other = item.labels.get(LABEL_ROOT, "")
-        if other and other != str(config.root) and item.running and Path(other).is_dir():
-            raise ConfigError(
-                f"the project name '{config.project}' is taken",
-                cause=f"{other} runs under it",
-                hint='set project = "another-name" in devbox.toml, or devbox down there',
-            )
+    for item in memory.foreign:
+        raise ConfigError(
+            f"the project name '{config.project}' is taken",
+            cause=f"{item.labels[LABEL_ROOT]} uses it",
+            hint='set project = "another-name" in devbox.toml, or devbox down there',
+        )
 
 
 def superseded_images(memory: Memory, serving: Iterable[str], keep: int) -> tuple[str, ...]:

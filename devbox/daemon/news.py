@@ -6,11 +6,12 @@ import time
 
 from devbox.daemon.work import Identity
 from devbox.errors import BuildFailed as BuildError
-from devbox.errors import ConfigError, DevboxError, StartFailed
+from devbox.errors import ConfigError, DevboxError, StartFailed, Superseded
 from devbox.events import (
     BACK_TO,
     SETTINGS_STAY,
     BuildFailed,
+    BuildStarted,
     ChangeDetected,
     ChangeIgnored,
     ContextNotice,
@@ -78,9 +79,17 @@ class News:
 
     def unreadable(self, error: DevboxError, build: int, serving: int) -> None:
         """Says that no build can start from what is on disk."""
-        if self._is_news(str(error)):
-            failure = failure_of(error)
-            self._emit(BuildFailed(build=build, seconds=0.0, failure=failure, serving=serving))
+        self._emit(BuildStarted(build=build, cause="what is on disk cannot be built"))
+        self._emit(BuildFailed(build=build, seconds=0.0, failure=failure_of(error), serving=serving))
+
+    def restless(self, outcome: Superseded) -> None:
+        """Says that the context does not come to rest."""
+        self._emit(
+            ContextNotice(
+                notice=f"builds are called off again and again: {outcome}; "
+                "what a running program writes belongs into .dockerignore"
+            )
+        )
 
     def _ignored(self, reason: str, paths: tuple[str, ...]) -> None:
         if self._is_news((reason, paths)):

@@ -26,6 +26,12 @@ class Project:
         self._settings = settings
         self._ports = ports
         self.watcher = self._make_watcher()
+        self._former: list[Watcher] = []
+
+    async def close_former(self) -> None:
+        """Ends watchers that changed settings left behind; to be called when nobody scans with them."""
+        while self._former:
+            await self._former.pop().__aexit__(None, None, None)
 
     async def __aenter__(self) -> Self:
         await self.watcher.__aenter__()
@@ -34,6 +40,7 @@ class Project:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.close_former()
         await self.watcher.__aexit__(kind, error, trace)
 
     @property
@@ -53,6 +60,10 @@ class Project:
         if not self._settings.reload():
             return False
         try:
+            if self.config.swap != former.swap:
+                raise ConfigError(
+                    f"swap cannot become {self.config.swap} while devbox runs", hint="start devbox up again"
+                )
             await self.arrange((await self.read()).dockerfile)
         except DevboxError as error:
             self._settings.config = former
@@ -64,7 +75,7 @@ class Project:
             self.config.dockerfile,
             self.config.env_files,
         ):
-            await self.watcher.__aexit__(None, None, None)
+            self._former.append(self.watcher)
             self.watcher = self._make_watcher()
             await self.watcher.__aenter__()
         return True

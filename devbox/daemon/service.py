@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+import time
 from dataclasses import replace
 
 from devbox.config import Config
@@ -16,6 +18,8 @@ from devbox.events import AppExited
 from devbox.release.probe import log_tail
 from devbox.release.strategies import retire
 
+_ADOPTED_LATELY = 60.0
+
 
 class Service:
     """The serving container of one project; what it does beside the loop runs as tasks of `group`."""
@@ -23,6 +27,7 @@ class Service:
     def __init__(self, tools: Tools, guards: Guards, group: asyncio.TaskGroup) -> None:
         self._tools, self._guards, self._group = tools, guards, group
         self.serving: Serving | None = None
+        self._adopted_at = -math.inf
 
     @property
     def number(self) -> int:
@@ -32,14 +37,25 @@ class Service:
     def take_over(self, serving: Serving) -> None:
         """Goes on with what a former daemon left serving."""
         self.serving = serving
+        self._adopted_at = time.monotonic()
         self._follow(serving)
 
     def replaced_by(self, serving: Serving, config: Config) -> None:
         """Lets the former revision go, now that another one has its ports."""
         former, self.serving = self.serving, serving
+        self._adopted_at = -math.inf
         self._guards.watch_app(serving)
         if former is not None:
             self._group.create_task(self._retire(former, config.stop_grace))
+
+    @property
+    def just_adopted(self) -> bool:
+        """True for a moment after `take_over`: a stop asked for by a former daemon may still be under way."""
+        return time.monotonic() - self._adopted_at < _ADOPTED_LATELY
+
+    def tidy(self, config: Config) -> None:
+        """Lets images that nobody needs go."""
+        serving = (self.serving.revision.image,) if self.serving is not None else ()
         self._group.create_task(remove_superseded_images(self._tools.engine, config, serving))
 
     async def ended(self, message: AppEnded) -> AppExited | None:

@@ -9,17 +9,19 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from devbox import __version__
 from devbox.build.frontend import Frontends
+from devbox.config import Config
 from devbox.daemon.adopt import adopt
 from devbox.daemon.applog import LogFollowers
 from devbox.daemon.bus import Bus
 from devbox.daemon.hostports import HostPorts
 from devbox.daemon.lock import ProjectLock, make_runtime_directory
 from devbox.daemon.loop import Loop
-from devbox.daemon.memory import recall, refuse_foreign_project
+from devbox.daemon.memory import Memory, recall, refuse_foreign_project
 from devbox.daemon.ownoutput import output_files, refuse_own_output
 from devbox.daemon.project import Project
 from devbox.daemon.round import Tools
@@ -27,9 +29,10 @@ from devbox.daemon.source import Settings
 from devbox.daemon.teardown import release_ports, take_down
 from devbox.daemon.work import Serving
 from devbox.engine import connect
-from devbox.engine.protocol import Engine
+from devbox.engine.protocol import Engine, EngineInfo
 from devbox.errors import DevboxError, EngineError
 from devbox.events import ReleaseServed, SessionStarted, SessionStopped, TimingsInfo
+from devbox.release.strategies import retire
 from devbox.report import Renderer
 
 EXIT_INTERRUPTED = 130
@@ -83,8 +86,9 @@ async def _serve(
         async with Project(settings, ports) as project:
             source = await project.read()
             refuse_own_output(output_files(settings.config.context), source.snapshot)
-            memory = await recall(engine, settings.config.project)
+            memory = await recall(engine, settings.config)
             refuse_foreign_project(memory, settings.config)
+            await _make_way(engine, info, settings.config, memory)
             pointed = await project.arrange(source.dockerfile)
             running = True
             serving = await adopt(engine, info, ports, settings.config, memory, pointed)
@@ -108,6 +112,14 @@ async def _serve(
         await logs.close()
         await ports.close()
     return 0
+
+
+async def _make_way(engine: Engine, info: EngineInfo, config: Config, memory: Memory) -> None:
+    """Removes containers that hold the host ports themselves, left by a daemon with swap = recreate, where
+    the gate is to hold them now."""
+    if config.swap == "rolling" and info.reaches_containers:
+        holding = [item for item in memory.containers if item.published]
+        await asyncio.gather(*(retire(engine, item.id, config.stop_grace) for item in holding))
 
 
 def _announce(bus: Bus, settings: Settings, engine: str, ports: HostPorts, serving: Serving | None) -> None:
@@ -155,22 +167,22 @@ def _stopping_on_signals(renderer: Renderer) -> Iterator[_Stop]:
     task = asyncio.current_task()
     stop = _Stop()
 
-    def asked(number: int) -> None:
+    # Not the event loop's own handlers: those wait for the loop, which may hang in a write that nobody reads.
+    def asked(number: int, _: FrameType | None) -> None:
         if stop.reason:
             with suppress(Exception):
                 renderer.__exit__(None, None, None)
             os._exit(EXIT_INTERRUPTED)
         stop.reason, stop.exit_code = _SIGNALS[signal.Signals(number)]
         if task is not None:
-            task.cancel()
+            loop.call_soon_threadsafe(task.cancel)
 
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, asked, number)
+    former = {number: signal.signal(number, asked) for number in _SIGNALS}
     try:
         yield stop
     finally:
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 @asynccontextmanager

@@ -41,7 +41,7 @@ async def read_status(config: Config) -> Status:
     routes, gate = await _gate(directory)
     engine = await connect()
     try:
-        memory = await recall(engine, config.project)
+        memory = await recall(engine, config)
     finally:
         await engine.close()
     pointed = tuple(route.backend for route in routes if route.backend is not None)

@@ -9,6 +9,7 @@ from pathlib import Path
 from devbox.config import Config
 from devbox.daemon.hostports import HostPorts
 from devbox.daemon.lock import remove_runtime_directory
+from devbox.daemon.memory import is_ours
 from devbox.engine.protocol import Engine
 from devbox.release.strategies import retire
 
@@ -27,12 +28,14 @@ async def take_down(engine: Engine, config: Config, ports: HostPorts, *, volumes
     Only what carries the project's label is touched; images stay, so that the next start is quick. Raises
     EngineError where the engine does not let go of something.
     """
-    containers = await engine.containers(config.project)
+    containers = [item for item in await engine.containers(config.project) if is_ours(item.labels, config)]
     await asyncio.gather(*(retire(engine, item.id, config.stop_grace) for item in containers))
     await release_ports(ports, config.root)
     removed = []
     if volumes:
         for volume in await engine.volumes(config.project):
+            if not is_ours(volume.labels, config):
+                continue
             await engine.remove_volume(volume.name)
             removed.append(volume.name)
     return Removed(tuple(item.name for item in containers), tuple(removed))

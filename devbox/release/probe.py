@@ -14,6 +14,7 @@ from devbox.release.listening import Diagnosis, diagnose, parse
 
 _POLL = 0.004
 _POLL_HEALTH = 0.05
+_POLL_HEALTH_MOST = 1.0
 _CONNECT_BOUND = 1.0
 _ANSWER_BOUND = 5.0
 _DIAGNOSE_EVERY = 2.0
@@ -111,10 +112,13 @@ async def _exited(engine: Engine, container: str, status: int) -> StartFailed:
 
 
 async def log_tail(engine: Engine, container: str) -> tuple[str, ...]:
-    """The last lines that a container wrote; empty where it is gone."""
+    """The last lines that a container wrote; empty where it is gone, or nothing comes within 5 seconds."""
     try:
-        return tuple([piece.line async for piece in engine.logs(container, follow=False, tail=_LOG_LINES)])
-    except EngineError:
+        async with asyncio.timeout(_ANSWER_BOUND):
+            return tuple(
+                [piece.line async for piece in engine.logs(container, follow=False, tail=_LOG_LINES)]
+            )
+    except (EngineError, TimeoutError):
         return ()
 
 
@@ -126,10 +130,13 @@ async def _probe(engine: Engine, container: str, info: EngineInfo, readiness: Re
         await _until_open(engine, container, info, readiness, target, deadline)
     else:
         await asyncio.sleep(_WITHOUT_PORT)
+    pause = _POLL_HEALTH
     while (last := await _health(engine, container, target, readiness)) != "":
         if time.monotonic() >= deadline:
             raise await _too_late(engine, container, readiness, last)
-        await asyncio.sleep(_POLL_HEALTH)
+        await asyncio.sleep(pause)
+        # Each question may leave a line in the application's log.
+        pause = min(2 * pause, _POLL_HEALTH_MOST)
     facts = await engine.container(container)
     if facts is None:
         raise _removed()

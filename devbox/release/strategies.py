@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from devbox.engine.protocol import ContainerFacts, ContainerSpec, Engine, EngineInfo
 from devbox.errors import Conflict, EngineError
-from devbox.model import LABEL_PROJECT
+from devbox.model import LABEL_PROJECT, LABEL_ROOT
 from devbox.release.probe import Readiness, wait_ready
 
 _CLEANUP_BOUND = 15.0
+_OWNER = (LABEL_PROJECT, LABEL_ROOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ async def _create_in_place(engine: Engine, spec: ContainerSpec) -> str:
         return await engine.create(spec)
     except Conflict:
         left = await engine.container(spec.name)
-        if left is None or left.labels.get(LABEL_PROJECT) != spec.labels[LABEL_PROJECT]:
+        if left is None or any(left.labels.get(name) != spec.labels.get(name) for name in _OWNER):
             raise
         await engine.remove_container(left.id)
         return await engine.create(spec)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from pathlib import Path
 
 from tests.e2e.apps import write_project, write_server
 from tests.e2e.conftest import StartUp
-from tests.e2e.devboxes import get
+from tests.e2e.devboxes import answer, get, wait_until
 
 _SWAPS = 20
 
@@ -57,11 +58,46 @@ def test_a_new_connection_every_5_ms_over_20_swaps_is_always_answered(folder: Pa
     assert answered > 10 * _SWAPS
 
 
-def test_recreate_swaps_too(folder: Path, start: StartUp) -> None:
+def test_recreate_swaps_too_and_brings_the_old_one_back_on_failure(folder: Path, start: StartUp) -> None:
     write_project(folder)
     up = start("--swap", "recreate", port="0:8000")
     served = up.served(bound=120)
     assert served["strategy"] == "recreate"
     write_server(folder, "two")
-    up.served(after=served["seq"])
+    second = up.served(after=served["seq"])
     up.serves("two")
+    (folder / "server.py").write_text("raise SystemExit(4)\n")
+    failed = up.wait_for("release.failed", after=second["seq"])
+    assert failed["serving"] == second["revision"]
+    up.serves("two")
+    write_server(folder, "three")
+    up.served(after=failed["seq"])
+    up.serves("three")
+    assert up.of("app.exited") == []
+
+
+def test_a_changed_port_answers_at_once_and_the_old_one_until_the_swap(folder: Path, start: StartUp) -> None:
+    write_project(folder)
+    first, second = _free_port(), _free_port()
+    settings = folder / "devbox.toml"
+    settings.write_text(f'ports = ["{first}:8000"]\n')
+    up = start(port="")
+    served = up.served(bound=120)
+    dockerfile = folder / "Dockerfile"
+    text = dockerfile.read_text()
+    dockerfile.write_text(text.replace("echo installing", "false"))
+    up.wait_for("build.failed", after=served["seq"])
+    settings.write_text(f'ports = ["{second}:8000", "{first}:8000"]\n')
+    wait_until(lambda: answer(f"http://127.0.0.1:{second}") == "one", "the new port")
+    assert answer(f"http://127.0.0.1:{first}") == "one"
+    settings.write_text(f'ports = ["{second}:8000"]\n')
+    dockerfile.write_text(text)
+    wait_until(lambda: up.of("release.served")[-1]["url"].endswith(f":{second}"), "the swap")
+    wait_until(lambda: answer(f"http://127.0.0.1:{first}") == "", "the end of the old port")
+    assert answer(f"http://127.0.0.1:{second}") == "one"
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])

@@ -44,9 +44,10 @@ def test_a_failing_step_with_a_log_needs_no_cause() -> None:
     assert error.cause == ""
 
 
-def test_a_failing_step_that_said_nothing_has_the_builders_words_for_a_cause() -> None:
+def test_a_failing_step_that_said_nothing_is_told_by_its_status_alone() -> None:
     error = build_failed("RUN false", "process: exit code: 1", ())
-    assert error.cause == "process: exit code: 1"
+    assert error.what == "RUN false (exit 1)"
+    assert error.cause == ""
 
 
 @pytest.mark.parametrize(

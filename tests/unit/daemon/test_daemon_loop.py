@@ -273,3 +273,46 @@ async def test_every_build_that_starts_comes_to_one_end(running: Running) -> Non
         assert len(ends) + len(called_off) >= 1
         assert len(ends) <= 1
         assert len(called_off) <= 1
+
+
+async def test_a_context_that_cannot_be_read_is_a_failed_build_said_once_and_heals(running: Running) -> None:
+    await running.served(1)
+    os.mkfifo(running.folder / "pipe")
+    await until(lambda: running.of(BuildFailed))
+    failed = running.of(BuildFailed)[0]
+    assert "pipe" in failed.failure.what
+    assert failed.serving == 1
+    (running.folder / "pipe").unlink()
+    running.save("main.py", "two\n")
+    await until(lambda: len(running.of(ReleaseServed)) == 2)
+    assert len(running.of(BuildFailed)) == 1
+
+
+async def test_a_context_that_becomes_unreadable_before_the_flip_is_built_again(running: Running) -> None:
+    await running.served(1)
+    ready = asyncio.Event()
+    running.engine.builds.insert(0, FakeBuild(proceed=ready, behaviour=Behaviour(text="second")))
+    running.save("main.py", "two\n")
+    await until(lambda: len(running.of(BuildStarted)) == 2)
+    pipe = running.folder / "pipe"
+    os.mkfifo(pipe)
+    ready.set()
+    await until(lambda: running.of(BuildSuperseded) or running.of(BuildFailed))
+    pipe.unlink()
+    await until(lambda: len(running.of(ReleaseServed)) == 2)
+    assert running.of(ReleaseFailed) == []
+
+
+async def test_a_newer_state_seen_while_a_round_ends_is_not_lost(running: Running) -> None:
+    """Saved and taken back at about the moment of the flip, again and again."""
+    await running.served(1)
+    for number in range(15):
+        running.save("main.py", f"{number}\n")
+        await until(lambda: running.of(ReleaseServed)[-1].revision == running.of(BuildStarted)[-1].build)
+        running.save("main.py", "one\n")
+        await asyncio.sleep(0.003 * number)
+        running.save("main.py", f"{number} again\n")
+    await until(lambda: running.of(ReleaseServed)[-1].revision == running.of(BuildStarted)[-1].build)
+    # What is on disk is what was built last: another save of it needs no build.
+    os.utime(running.folder / "main.py")
+    await until(lambda: running.events[-1].kind == "change.ignored")

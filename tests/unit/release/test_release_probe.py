@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
 
 import pytest
 
 from devbox.engine.fake import Behaviour, FakeEngine
-from devbox.engine.protocol import ContainerFacts, ExecResult
+from devbox.engine.protocol import ContainerFacts, ExecResult, LogLine
 from devbox.errors import Conflict, EngineUnreachable, StartFailed
 from devbox.model import Backend, PortMapping
 from devbox.release import probe
@@ -357,3 +357,15 @@ async def test_nothing_of_it_goes_on_after_a_cancellation(engine: FakeEngine) ->
 async def test_forty_lines_of_the_log_are_kept(engine: FakeEngine) -> None:
     container, _ = await started(engine, Behaviour(port=PORT, exits=1, log=tuple(map(str, range(100)))))
     assert await log_tail(engine, container) == tuple(map(str, range(60, 100)))
+
+
+async def test_a_log_that_never_comes_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Mute(FakeEngine):
+        async def logs(
+            self, container: str, *, follow: bool, tail: int | None = None
+        ) -> AsyncGenerator[LogLine, None]:
+            await asyncio.Event().wait()
+            yield LogLine("stdout", "never")
+
+    monkeypatch.setattr(probe, "_ANSWER_BOUND", 0.05)
+    assert await log_tail(Mute(), "x") == ()

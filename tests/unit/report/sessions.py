@@ -44,8 +44,8 @@ INSTRUCTIONS = (
 PIP = INSTRUCTIONS[3]
 REASONS = {
     INSTRUCTIONS[2]: "requirements.txt changed",
-    PIP: "step 3 ran again",
-    INSTRUCTIONS[4]: "step 3 ran again",
+    PIP: f"follows {INSTRUCTIONS[2]}",
+    INSTRUCTIONS[4]: f"follows {INSTRUCTIONS[2]}",
 }
 TRACEBACK = (
     "INFO:     Started server process [1]",

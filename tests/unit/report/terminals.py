@@ -18,6 +18,7 @@ class SmallTerminal:
         self.row = 0
         self.column = 0
         self.cursor_shown = True
+        self.wraps = True
 
     def write(self, text: str) -> None:
         position = 0
@@ -49,6 +50,8 @@ class SmallTerminal:
                 self.row = max(self.row - int(parameters or 1), 0)
             case ("?25", "h" | "l"):
                 self.cursor_shown = final == "h"
+            case ("?7", "h" | "l"):
+                self.wraps = final == "h"
             case ("?2026", "h" | "l") | (_, "m"):
                 pass
             case _:
@@ -57,6 +60,9 @@ class SmallTerminal:
     def _put(self, character: str) -> None:
         assert character.isprintable(), repr(character)
         if self.column == self.width:
+            if not self.wraps:
+                self.screen[self.row][-1] = character
+                return
             self.column = 0
             self._down()
         line = self.screen[self.row]

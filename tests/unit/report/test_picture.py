@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from devbox.events import to_json
+from devbox.events import AppLog, Event, to_json
 from tests.unit.report import sessions
 
 SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "picture.py"
@@ -26,22 +26,52 @@ def picture(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def test_a_recorded_session_becomes_a_picture(
+def drawn(
+    picture: ModuleType, events: list[Event], directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
+    recorded = directory / "events.jsonl"
+    recorded.write_text("".join(f"{to_json(event)}\n" for event in sessions.stamped(events, apart=0.5)))
+    pictures = directory / "docs"
+    monkeypatch.setattr(sys, "argv", ["picture.py", "--events", str(recorded), "--out", str(pictures)])
+    picture.main()
+    return {path.name: path.read_text() for path in pictures.iterdir()}
+
+
+def groups(svg: str) -> list[tuple[str | None, str]]:
+    """The class and the words of each frame."""
+    found = ET.fromstring(svg).findall(".//{http://www.w3.org/2000/svg}g[@id]")
+    return [(group.get("class"), " ".join("".join(group.itertext()).split())) for group in found]
+
+
+def request(revision: int) -> Event:
+    return AppLog(revision=revision, stream="stdout", line='172.17.0.1:1 - "GET /items HTTP/1.1" 200 OK')
+
+
+def test_a_recorded_session_becomes_two_pictures(
     picture: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    events = sessions.stamped([*sessions.start_failed(), *sessions.quick_round(9)], apart=0.5)
-    recorded, drawn = tmp_path / "events.jsonl", tmp_path / "docs" / "live.svg"
-    recorded.write_text("".join(f"{to_json(event)}\n" for event in events))
-    monkeypatch.setattr(sys, "argv", ["picture.py", "--events", str(recorded), "--out", str(drawn)])
-    picture.main()
-    svg = drawn.read_text()
-    tree = ET.fromstring(svg)
-    names = {"svg": "http://www.w3.org/2000/svg"}
-    groups = tree.findall(".//svg:g[@id]", names)
-    assert len(groups) >= 15
-    assert [group.get("class") for group in groups].count("frame still") == 1
-    words = [" ".join("".join(group.itertext()).split()) for group in groups]
-    assert any("revision 8 failed to start" in each and "revision 7 keeps serving" in each for each in words)
-    assert "revision 9 serving" in words[-1]
-    assert not re.search(r"url\(|href|@import|src:", svg)
-    assert set(re.findall(r"https?://[\w.:/]+", svg)) == {sessions.URL, "http://www.w3.org/2000/svg"}
+    events = [*sessions.start_failed(), request(7), *sessions.quick_round(9), request(9)]
+    pictures = drawn(picture, events, tmp_path, monkeypatch)
+    frames = groups(pictures["live.svg"])
+    assert len(frames) >= 15
+    assert [kind for kind, _ in frames] == ["frame"] * (len(frames) - 1) + ["frame still"]
+    assert "revision 9 serving" in frames[-1][1]
+    assert "GET /items" in frames[-1][1]
+    ((_, still),) = groups(pictures["failure.svg"])
+    for words in ("revision 8 failed to start", "revision 7 keeps serving", "ImportError:", "GET /items"):
+        assert words in still
+    assert "animation" not in pictures["failure.svg"]
+    for svg in pictures.values():
+        assert not re.search(r"url\(|href|@import|src:", svg)
+        assert set(re.findall(r"https?://[\w.:/]+", svg)) == {sessions.URL, "http://www.w3.org/2000/svg"}
+
+
+@pytest.mark.parametrize(
+    "line", ["Looking in indexes: https://index.example/simple", 'File "/home/ann/x.py"']
+)
+def test_what_others_should_not_see_is_refused(
+    picture: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    events = [*sessions.start_failed(), AppLog(revision=7, stream="stdout", line=line), request(7)]
+    with pytest.raises(SystemExit, match="not for others"):
+        drawn(picture, events, tmp_path, monkeypatch)

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from devbox.events import AppLog, BuildLog, Event, SessionStopped
 from devbox.report.live import Live, colours
@@ -33,7 +33,7 @@ SELECTS_COLOUR = re.compile(r"\x1b\[[0-9;]*m|\x1b\]8")
 
 BEGINS_AN_UPDATE = "\x1b[?2026h"
 OUR_SEQUENCES = re.compile(
-    r"\x1b\[[0-9;]*m|\x1b\]8;[^\x1b]*\x1b\\|\x1b\[\d*A|\x1b\[[KJ]|\x1b\[\?(?:25|2026)[hl]|\r\n|\r"
+    r"\x1b\[[0-9;]*m|\x1b\]8;[^\x1b]*\x1b\\|\x1b\[\d*A|\x1b\[[KJ]|\x1b\[\?(?:7|25|2026)[hl]|\r\n|\r"
 )
 
 
@@ -93,6 +93,13 @@ def test_the_log_scrolls_above_the_block() -> None:
         "  ●  http://127.0.0.1:8000                                 revision 7 serving",
         "",
         "  ✓  app/main.py   5 of 6 steps cached                                   75ms",
+        "     ✓ 1/6  FROM python:3.13-slim                                      cached",
+        "     ✓ 2/6  WORKDIR /srv                                               cached",
+        "     ✓ 3/6  COPY requirements.txt .                                    cached",
+        "     ✓ 4/6  RUN pip install -r requirements.txt                        cached",
+        "     ✓ 5/6  COPY app app                         app/main.py changed     12ms",
+        '     ✓ 6/6  CMD ["uvicorn", "app.main:app", "--host", "0.0.0.0"]       cached',
+        "",
         "     ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━",
         "     detect 8ms  context 11ms  build 65ms  stage 9ms  boot 37ms  flip 2ms",
         "",
@@ -210,6 +217,7 @@ def test_what_an_application_writes_cannot_take_the_screen_over() -> None:
     assert "\x1b[2J" not in written
 
 
+@settings(deadline=None)
 @given(SESSIONS)
 def test_no_event_brings_a_sequence_of_its_own(events: list[Event]) -> None:
     stream = io.StringIO()

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from devbox.errors import BuildFailed as BuildFailedError
 from devbox.errors import DevboxError
@@ -288,18 +288,34 @@ class TestSignsOfLife:
         "end",
         [
             BuildSuperseded(build=7, cause="x changed again", seconds=1.0),
-            BuildFailed(build=7, seconds=1.0, failure=Failure(what="no")),
             SessionStopped(reason="Ctrl-C"),
+            EngineLost(failure=Failure(what="no answer")),
+            ChangeIgnored(reason="back to what revision 6 serves", paths=("x",)),
         ],
         ids=lambda event: event.kind,
     )
     def test_nothing_is_said_of_work_that_ended(self, end: Event) -> None:
         self.show(BuildStarted(build=7, cause="x"))
         self.running()
+        self.show(ReleaseStarted(revision=7, strategy="rolling"))
         self.show(end)
         assert self.after(30) == []
 
+    @pytest.mark.parametrize(
+        "end",
+        [
+            BuildFailed(build=7, seconds=1.0, failure=Failure(what="no")),
+            BuildStarted(build=8, cause="y"),
+        ],
+        ids=lambda event: event.kind,
+    )
+    def test_a_revision_that_was_given_up_is_not_waited_for(self, end: Event) -> None:
+        self.show(ReleaseStarted(revision=7, strategy="rolling"))
+        self.show(end)
+        assert not any("revision 7" in line for line in self.after(30))
 
+
+@settings(deadline=None)
 @given(SESSIONS)
 def test_any_session_is_printed_in_lines_of_the_three_kinds(events: list[Event]) -> None:
     stream = io.StringIO()

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devbox.report.screen import Frame, paint
@@ -24,6 +24,7 @@ def wrapped(lines: list[str], width: int = WIDTH) -> list[str]:
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(BLOCKS, LOGS), max_size=12))
 def test_the_log_is_kept_whole_above_and_the_block_below_it(
     scenes: list[tuple[list[str], list[str]]],
@@ -49,9 +50,21 @@ def test_nothing_is_written_where_nothing_changed() -> None:
 
 def test_lines_are_overwritten_without_being_blanked_first() -> None:
     written = paint(frame("one 1", "two 1"), frame("one 2", "two 2"), "", WIDTH)
-    assert written == "\x1b[?2026h\r\x1b[1Aone 2\x1b[K\r\ntwo 2\x1b[K\x1b[?2026l"
+    assert written == "\x1b[?2026h\r\x1b[1A\x1b[?7lone 2\x1b[K\r\ntwo 2\x1b[K\x1b[?7h\x1b[?2026l"
 
 
+def test_a_line_that_is_wider_than_it_was_counted_takes_no_second_row() -> None:
+    terminal = SmallTerminal(WIDTH, HEIGHT)
+    counted_wrongly = Frame(("rule", "x" * (WIDTH + 2), "end"), (4, WIDTH - 1, 3))
+    for number in range(4):
+        terminal.write(
+            paint(counted_wrongly if number else Frame(), counted_wrongly, f"log {number}\r\n", WIDTH)
+        )
+    assert terminal.text == [*(f"log {number}" for number in range(4)), "rule", "x" * WIDTH, "end"]
+    assert terminal.wraps
+
+
+@settings(deadline=None)
 @given(BLOCKS, BLOCKS, LOGS, st.integers(4, WIDTH))
 def test_a_block_that_the_terminal_re_wrapped_leaves_nothing_behind(
     before: list[str], after: list[str], log: list[str], width: int

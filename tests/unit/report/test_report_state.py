@@ -4,6 +4,7 @@ import pytest
 
 from devbox.events import (
     AppExited,
+    BuildFailed,
     BuildLog,
     BuildStarted,
     BuildStep,
@@ -86,6 +87,54 @@ def test_going_back_to_what_serves_heals_a_failure_but_not_an_exit() -> None:
     back = ChangeIgnored(reason="back to what revision 7 serves", paths=("app/main.py",))
     assert state_after([*sessions.build_failed(), back]).trouble is None
     assert state_after([*sessions.app_exited(), back]).trouble is not None
+
+
+@pytest.mark.parametrize(
+    ("event", "building"),
+    [
+        (EngineLost(failure=sessions.ENGINE_FAILURE), False),
+        (BuildStarted(build=9, cause="app/main.py"), True),
+        (ChangeIgnored(reason="back to what revision 7 serves", paths=("app/main.py",)), False),
+    ],
+)
+@pytest.mark.parametrize("rest", ["starting", "dependency_build"])
+def test_what_was_under_way_ends_with_the_engine_a_newer_build_or_a_way_back(
+    rest: str, event: Event, building: bool
+) -> None:
+    state = state_after([*sessions.STATES[rest](), event])
+    assert state.release is None
+    assert (state.build is not None) is building
+
+
+def test_a_touched_file_ends_nothing() -> None:
+    touched = ChangeIgnored(reason="nothing changed", paths=("app/main.py",))
+    assert state_after([*sessions.starting(), touched]).release is not None
+    assert state_after([*sessions.dependency_build(), touched]).build is not None
+
+
+def test_the_last_build_is_remembered_with_its_steps() -> None:
+    served = state_after(sessions.several_rounds()).last
+    assert served is not None
+    assert (served.number, len(served.steps)) == (7, 6)
+    assert state_after(sessions.dependency_build()).last == served
+    assert state_after(sessions.superseded()).last == served
+    failed = state_after(sessions.build_failed()).last
+    assert failed is not None
+    assert (failed.number, failed.steps[3].info.state) == (8, StepState.FAILED)
+
+
+def test_nothing_of_a_build_that_ended_runs_any_more() -> None:
+    failed = BuildFailed(build=8, step="x", seconds=1.0, failure=sessions.PIP_FAILURE, serving=7)
+    last = state_after([*sessions.dependency_build(), failed]).last
+    assert last is not None
+    assert last.steps[3].info.state is StepState.CANCELLED
+    assert last.output == ("", "")
+
+
+def test_a_build_that_never_started_leaves_the_last_one_as_it_was() -> None:
+    unreadable = BuildFailed(build=8, seconds=0.0, failure=sessions.PIP_FAILURE, serving=7)
+    before = state_after(sessions.several_rounds())
+    assert state_after([*sessions.several_rounds(), unreadable]).last == before.last
 
 
 def test_an_exit_leaves_nothing_serving() -> None:

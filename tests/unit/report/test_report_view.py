@@ -5,12 +5,22 @@ import re
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 from rich.style import Style
 
-from devbox.events import AppLog, BuildFailed, Event, Failure, ReleaseServed, TimingsInfo
+from devbox.events import (
+    AppLog,
+    BuildFailed,
+    BuildStep,
+    Event,
+    Failure,
+    ReleaseFailed,
+    ReleaseServed,
+    TimingsInfo,
+)
+from devbox.model import StepState
 from devbox.report.record import record
 from devbox.report.state import reduce
 from devbox.report.view import moves, render, screen_lines
@@ -54,6 +64,7 @@ def test_no_line_is_too_wide_and_no_screen_too_high(name: str, width: int) -> No
         assert [line.rstrip() for line in printed.splitlines()] == [line.plain.rstrip() for line in lines]
 
 
+@settings(deadline=None)
 @given(SESSIONS, st.integers(1, 220), st.integers(1, 60), st.floats(0, 20_000), st.booleans())
 def test_any_session_can_be_shown_at_any_size(
     events: list[Event], width: int, height: int, now: float, colour: bool
@@ -78,6 +89,13 @@ def test_a_serving_project_at_rest() -> None:
         "  ●  http://127.0.0.1:8000                                  revision 7 serving",
         "",
         "  ✓  app/main.py   5 of 6 steps cached                                    75ms",
+        "     ✓ 1/6  FROM python:3.13-slim                                       cached",
+        "     ✓ 2/6  WORKDIR /srv                                                cached",
+        "     ✓ 3/6  COPY requirements.txt .                                     cached",
+        "     ✓ 4/6  RUN pip install -r requirements.txt                         cached",
+        "     ✓ 5/6  COPY app app                          app/main.py changed     12ms",
+        '     ✓ 6/6  CMD ["uvicorn", "app.main:app", "--host", "0.0.0.0"]        cached',
+        "",
         "     ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━",
         "     detect 8ms   context 11ms   build 65ms   stage 9ms   boot 37ms   flip 2ms",
         "",
@@ -90,13 +108,17 @@ def test_a_running_build() -> None:
         "  ●  http://127.0.0.1:8000                                  revision 7 serving",
         "",
         "  ⠇  build 8  requirements.txt                                            3.5s",
-        "  ✓  1/6  FROM python:3.13-slim                                         cached",
-        "  ✓  2/6  WORKDIR /srv                                                  cached",
-        "  ✓  3/6  COPY requirements.txt .              requirements.txt          0.02s",
-        "  ⠇  4/6  RUN pip install -r requirements.txt  step 3 ran again           3.4s",
-        "          Downloading fastapi-0.115.0-py3-none-any.whl (94 kB)",
-        "  ·  5/6  COPY app app                         step 3 ran again",
-        '  ·  6/6  CMD ["uvicorn", "app.main:app", "--host", "0.0.0.0"]',
+        "     ✓ 1/6  FROM python:3.13-slim                                       cached",
+        "     ✓ 2/6  WORKDIR /srv                                                cached",
+        "     ✓ 3/6  COPY requirements.txt .          requirements.txt changed     20ms",
+        "     ⠇ 4/6  RUN pip install -r requirements.txt      follows step 3/6     3.4s",
+        "     · 5/6  COPY app app                             follows step 3/6",
+        '     · 6/6  CMD ["uvicorn", "app.main:app", "--host", "0.0.0.0"]',
+        "",
+        "     Downloading fastapi-0.115.0-py3-none-any.whl (94 kB)",
+        "",
+        "",
+        "     ▅▅▅█▅▅   131ms  69ms  75ms   median 74ms of 6 saves",
     ]
 
 
@@ -106,8 +128,8 @@ def test_on_a_low_terminal_the_running_step_and_the_last_ones_are_left() -> None
         "  ●  http://127.0.0.1:8000                                  revision 7 serving",
         "  ⠇  build 8  requirements.txt                                            3.5s",
         "     2 cached · 2 to go",
-        "  ✓  3/6  COPY requirements.txt .              requirements.txt          0.02s",
-        "  ⠇  4/6  RUN pip install -r requirements.txt  step 3 ran again           3.4s",
+        "     ✓ 3/6  COPY requirements.txt .          requirements.txt changed     20ms",
+        "     ⠇ 4/6  RUN pip install -r requirements.txt      follows step 3/6     3.4s",
     ]
 
 
@@ -129,7 +151,37 @@ def test_a_failed_build() -> None:
         "│                                                                              │",
         "│ revision 7 keeps serving  http://127.0.0.1:8000                              │",
         "╰──────────────────────────────────────────────────────────────────────────────╯",
+        "",
+        "     ✓ 1/6  FROM python:3.13-slim                                       cached",
+        "     ✓ 2/6  WORKDIR /srv                                                cached",
+        "     ✓ 3/6  COPY requirements.txt .          requirements.txt changed     20ms",
+        "     ✗ 4/6  RUN pip install -r requirements.txt      follows step 3/6    2.10s",
+        "     · 5/6  COPY app app                             follows step 3/6",
+        '     · 6/6  CMD ["uvicorn", "app.main:app", "--host", "0.0.0.0"]',
     ]
+
+
+def test_a_failure_comes_before_the_steps_of_its_build() -> None:
+    low = text(sessions.start_failed(), height=24)
+    assert "ImportError: cannot import name" in low
+    assert "1/6" not in low
+
+
+def test_a_folded_line_of_a_log_begins_with_its_beginning() -> None:
+    log = ("x" * 90 + " END", "ValueError: no")
+    failed = BuildFailed(build=8, step="RUN x", seconds=1.0, failure=Failure(what="x", log=log), serving=7)
+    assert "END" in text([*sessions.several_rounds(), failed], height=24)
+    low = text([*sessions.several_rounds(), failed], height=10)
+    assert "ValueError: no" in low
+    assert "END" not in low
+
+
+def test_frames_of_the_import_system_are_left_out_of_a_panel() -> None:
+    log = ('  File "<frozen importlib._bootstrap>", line 488, in _call', '  File "/srv/app/main.py", line 7')
+    failure = Failure(what="exited with status 1", log=log)
+    screen = text([*sessions.several_rounds(), ReleaseFailed(revision=8, failure=failure, serving=7)])
+    assert "frozen" not in screen
+    assert "/srv/app/main.py" in screen
 
 
 @pytest.mark.parametrize("height", [5, 8, 12, 24])
@@ -148,16 +200,68 @@ def test_the_end_of_a_long_log_is_what_is_left_of_it() -> None:
     log = tuple(f"line {number}" for number in range(40))
     failed = BuildFailed(build=8, step="RUN x", seconds=1.0, failure=Failure(what="x", log=log), serving=7)
     screen = text([*sessions.several_rounds(), failed])
-    assert [number for number in range(40) if f"line {number} " in screen] == list(range(28, 40))
+    assert [number for number in range(40) if f"line {number} " in screen] == list(range(20, 40))
 
 
-def test_a_short_build_does_not_unfold() -> None:
+def place(line: str) -> str:
+    """What of a line shows where it stands while a round goes on: its clock and its mark change."""
+    going_on = re.match(r"  [⠀-⣿]  ", line)
+    step = re.match(r"     . (\d/6  .{10})", line)
+    return "going on" if going_on else step[1] if step else line
+
+
+@pytest.mark.parametrize("height", HEIGHTS)
+@pytest.mark.parametrize("rest", ["several_rounds", "start_failed"])
+def test_a_short_build_changes_marks_and_moves_nothing(rest: str, height: int) -> None:
+    events, news = STATES[rest](), sessions.quick_round(9)
+    building = [
+        shown([*events, *news[:count]], height=height, later=0.0) for count in range(2, len(news) - 1)
+    ]
+    places = {tuple(map(place, screen)) for screen in building}
+    assert len(places) == 1
+    if rest == "several_rounds":
+        assert building[0][5:] == shown(events, height=height)[5:]
+
+
+def test_marks_change_in_place() -> None:
     events = sessions.several_rounds()
-    building = [*events, *sessions.quick_round(8)[:8]]
-    at_rest, at_work = shown(events), shown(building, later=0.1)
-    assert "build 8  app/main.py" in at_work[4]
-    assert at_work[5:] == at_rest[5:]
-    assert "COPY" in text(building, later=0.6)
+    marks = []
+    for count in (2, 8, 12, 15):
+        screen = shown([*events, *sessions.quick_round(8)[:count]], later=0.0)
+        assert [line[7:10] for line in screen[5:11]] == [f"{number}/6" for number in range(1, 7)]
+        marks.append("".join(line[5] for line in screen[5:11]))
+    assert marks == ["✓✓✓✓✓✓", "······", "✓✓✓✓··", "✓✓✓✓✓✓"]
+
+
+def test_a_build_that_lasts_unfolds() -> None:
+    building = [*sessions.several_rounds(), *sessions.quick_round(8)[:12]]
+    assert "CMD" not in text(building, height=16, later=0.1)
+    assert "CMD" in text(building, height=16, later=0.6)
+
+
+def test_the_last_build_stays_to_be_seen_while_its_revision_starts_and_serves() -> None:
+    events = [*sessions.several_rounds(), *sessions.quick_round(8)]
+    for count in (-1, len(events)):
+        screen = text(events[:count], later=2.0)
+        assert re.search(r"✓ 5/6  COPY app app +app/main.py changed +12ms", screen)
+        assert re.search(r"✓ 4/6  RUN pip install -r requirements.txt +cached", screen)
+
+
+def test_on_a_lower_terminal_only_the_steps_that_ran_are_left_of_the_last_build() -> None:
+    assert [line for line in shown(sessions.several_rounds(), height=16) if "/6" in line] == [
+        "     ✓ 5/6  COPY app app                          app/main.py changed     12ms"
+    ]
+    lowest = text(sessions.several_rounds(), height=7)
+    assert "/6" not in lowest
+    assert "5 of 6 steps cached" in lowest
+    # too many of them for a sixth of the screen
+    assert "/6" not in text(sessions.first_served(), height=16)
+
+
+def test_a_reason_that_the_cause_has_told_already_is_not_repeated() -> None:
+    running = sessions.step(1, StepState.RUNNING, reason="first build")
+    screen = text([*sessions.first_build(), BuildStep(build=1, step=running)])
+    assert screen.count("first build") == 1
 
 
 def test_before_the_first_revision_it_is_seen_what_goes_on() -> None:
@@ -168,7 +272,7 @@ def test_before_the_first_revision_it_is_seen_what_goes_on() -> None:
 
 def test_what_else_is_said() -> None:
     assert "app/main.py touched, nothing changed" in text(sessions.ignored())
-    assert "was already running" in text(sessions.adopted())
+    assert shown(sessions.adopted())[4] == "  ✓  was already running, taken over"
     assert "revision 6  starting   rolling · rollback asked for" in text(sessions.starting())
     assert "revision 7 exited" in text(sessions.app_exited())
     assert "status 137, out of memory" in text(sessions.app_exited())
@@ -194,8 +298,8 @@ def test_only_what_moves_is_drawn_again() -> None:
 def test_without_colour_shades_tell_the_phases_apart() -> None:
     events = sessions.several_rounds()
     lines = screen_lines(state_after(events), 80, 40, now_after(events), colour=False)
-    assert {"░", "▒", "█", "▚", "▓", "▞"} == set(lines[5].plain.strip())
-    assert "█ build 65ms" in lines[6].plain
+    assert {"░", "▒", "█", "▚", "▓", "▞"} == set(lines[12].plain.strip())
+    assert "█ build 65ms" in lines[13].plain
 
 
 def test_a_phase_of_no_time_is_not_drawn() -> None:
@@ -233,6 +337,7 @@ def test_what_stays_in_the_scrollback() -> None:
     assert recorded(sessions.build_failed())[-1] == "  ✗ build 8 failed  RUN pip install -r requirements.txt"
     assert recorded(sessions.start_failed())[-1] == "  ✗ revision 8 failed to start  exited with status 1"
     assert recorded(sessions.app_exited())[-1] == "  ✗ revision 7 exited with status 137  out of memory"
+    assert recorded(sessions.adopted()) == ["  ✓ revision 3  was already running"]
     assert recorded(sessions.superseded())[-1] == "  · build 8 superseded  app/main.py changed again"
     assert recorded(sessions.engine_back())[-2:] == [
         "  ! engine lost  Docker does not answer",

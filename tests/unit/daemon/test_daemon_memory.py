@@ -1,0 +1,127 @@
+"""What is read back from the engine's labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from devbox.config import load
+from devbox.daemon.memory import (
+    Memory,
+    recall,
+    refuse_foreign_project,
+    revision_number,
+    revision_of,
+    serving_container,
+    superseded_images,
+)
+from devbox.engine.fake import FakeEngine
+from devbox.engine.protocol import ContainerFacts, ContainerSpec
+from devbox.errors import ConfigError
+from devbox.model import LABEL_REVISION, Backend, Revision
+
+from .kit import container, image, labels
+
+
+async def test_the_newest_revision_comes_first(tmp_path: Path) -> None:
+    engine = FakeEngine()
+    for number in (9, 10, 2):
+        name = engine.add_image(f"shop:r{number}", labels=labels(number, role="image"))
+        await engine.create(ContainerSpec(f"devbox-shop-r{number}", name, labels(number)))
+    other = engine.add_image("other:r99")
+    await engine.create(ContainerSpec("other", other, {LABEL_REVISION: "99"}))
+    memory = await recall(engine, load(tmp_path, {"project": "shop"}, {}))
+    assert [revision_number(item.labels) for item in memory.containers] == [10, 9, 2]
+    assert [revision_number(item.labels) for item in memory.images] == [10, 9, 2]
+    assert memory.last_number == 10
+    await engine.close()
+
+
+def test_numbers_only_grow_whatever_is_left() -> None:
+    assert Memory((), ()).last_number == 0
+    assert Memory((container(3),), (image(7), image(2))).last_number == 7
+    assert Memory((container(8, status="exited"),), (image(7),)).last_number == 8
+
+
+@pytest.mark.parametrize(("text", "number"), [("12", 12), ("", 0), ("x", 0), ("-1", 0), ("²", 0), ("1.0", 0)])
+def test_a_label_that_is_no_number_counts_as_none(text: str, number: int) -> None:
+    assert revision_number({LABEL_REVISION: text}) == number
+    assert revision_number({}) == 0
+
+
+def test_a_revision_is_read_back_whole() -> None:
+    assert revision_of(container(4)) == Revision(4, "image-4", "context-4", "config-4")
+
+
+AT_2 = container(2, address="172.17.0.2")
+AT_3 = container(3, address="172.17.0.3")
+PUBLISHED_2 = container(2, published={"8000/tcp": (Backend("0.0.0.0", 32768), Backend("::", 32768))})
+PUBLISHED_3 = container(3, published={"8000/tcp": (Backend("127.0.0.1", 32769),)})
+
+
+@pytest.mark.parametrize(
+    ("containers", "pointed", "found"),
+    [
+        ((), (), None),
+        ((AT_3, AT_2), (), "container-3"),
+        ((AT_3, AT_2), (Backend("172.17.0.2", 8000),), "container-2"),
+        ((AT_3, AT_2), (Backend("172.17.0.9", 8000),), "container-3"),
+        ((PUBLISHED_3, PUBLISHED_2), (Backend("127.0.0.1", 32768),), "container-2"),
+        ((PUBLISHED_3, PUBLISHED_2), (Backend("10.0.0.5", 32769),), "container-3"),
+        ((container(3, status="exited"), AT_2), (), "container-2"),
+        ((container(3, status="exited"),), (), None),
+        ((container(3, role="standby"), AT_2), (), "container-2"),
+        # One without an address is not what an empty host points at.
+        ((container(3), AT_2), (Backend("172.17.0.2", 8000),), "container-2"),
+    ],
+)
+def test_what_serves_is_what_the_gate_points_at_else_the_newest_that_runs(
+    containers: tuple[ContainerFacts, ...], pointed: tuple[Backend, ...], found: str | None
+) -> None:
+    serves = serving_container(Memory(containers, ()), pointed)
+    assert (serves.id if serves else None) == found
+
+
+async def test_a_project_of_the_same_name_elsewhere_is_refused_and_left_alone(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    config = load(here, {"project": "shop"}, {})
+
+    async def recalled(root: str) -> Memory:
+        engine = FakeEngine()
+        name = engine.add_image("shop:r1", labels=labels(1, role="image", root=root))
+        await engine.create(ContainerSpec("devbox-shop-r1", name, labels(1, root=root)))
+        memory = await recall(engine, config)
+        await engine.close()
+        return memory
+
+    foreign = await recalled(str(there))
+    assert (foreign.containers, foreign.images) == ((), ())
+    with pytest.raises(ConfigError, match="'shop' is taken") as caught:
+        refuse_foreign_project(foreign, config)
+    assert str(there) in caught.value.cause
+    assert "project" in caught.value.hint
+    for ours in (str(here), "", str(tmp_path / "moved away")):
+        memory = await recalled(ours)
+        refuse_foreign_project(memory, config)
+        assert len(memory.containers) == len(memory.images) == 1
+
+
+@pytest.mark.parametrize(
+    ("images", "serving", "containers", "keep", "removed"),
+    [
+        ([5, 4, 3, 2, 1], "image-5", [], 5, ()),
+        ([6, 5, 4, 3, 2, 1], "image-6", [], 5, ("image-1",)),
+        ([6, 5, 4, 3, 2, 1], "image-6", [], 1, ("image-5", "image-4", "image-3", "image-2", "image-1")),
+        # A rollback serves an old one; a container that is just retired needs another.
+        ([6, 5, 4, 3, 2, 1], "image-1", [2], 3, ("image-3",)),
+        ([], "image-1", [], 1, ()),
+    ],
+)
+def test_images_that_nobody_needs(
+    images: list[int], serving: str, containers: list[int], keep: int, removed: tuple[str, ...]
+) -> None:
+    memory = Memory(tuple(map(container, containers)), tuple(map(image, images)))
+    assert superseded_images(memory, [serving], keep) == removed

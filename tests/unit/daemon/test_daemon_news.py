@@ -1,0 +1,93 @@
+"""The loop's own events: each news said once."""
+
+from __future__ import annotations
+
+import pytest
+
+from devbox.daemon import news as module
+from devbox.daemon.news import News, failure_of
+from devbox.errors import BuildFailed, ConfigError, DockerfileError, StartFailed
+from devbox.events import BuildFailed as BuildFailedEvent
+from devbox.events import ChangeDetected, ChangeIgnored, Failure
+from devbox.model import ChangeSet
+
+from .kit import Said, identity
+
+
+def test_a_change_is_said_once_for_each_state_of_the_disk() -> None:
+    said = Said()
+    news = News(said)
+    changes = ChangeSet(added=("a",), modified=("b",), removed=("c",))
+    for name in ("1", "1", "2", "1"):
+        news.change_detected(identity(name), "b and 2 more", changes, 0.123456)
+    assert said.kinds == ["change.detected"] * 3
+    assert said[0] == ChangeDetected(
+        cause="b and 2 more", added=("a",), modified=("b",), removed=("c",), seconds=0.1235
+    )
+
+
+def test_a_change_that_comes_back_after_a_revert_is_said_again() -> None:
+    said = Said()
+    news = News(said)
+    news.change_detected(identity("1"), "x", ChangeSet(), 0.0)
+    news.back_to(3, ("x",))
+    news.change_detected(identity("1"), "x", ChangeSet(), 0.0)
+    assert said.kinds == ["change.detected", "change.ignored", "change.detected"]
+    assert said[1] == ChangeIgnored(reason="back to what revision 3 serves", paths=("x",))
+
+
+def test_the_same_news_is_not_said_twice_within_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = Said()
+    news = News(said)
+    news.nothing_changed(("a",))
+    news.nothing_changed(("a",))
+    assert len(said) == 1
+    news.nothing_changed(("b",))
+    news.nothing_changed(("a",))
+    assert len(said) == 3
+    monkeypatch.setattr(module, "_SAME_NEWS", 0.0)
+    news.nothing_changed(("a",))
+    assert len(said) == 4
+
+
+def test_a_flood_of_paths_is_cut() -> None:
+    said = Said()
+    news = News(said)
+    many = tuple(map(str, range(1000)))
+    news.change_detected(identity("1"), "x", ChangeSet(many, many, many), 0.0)
+    news.nothing_changed(many)
+    assert isinstance(said[0], ChangeDetected)
+    assert len(said[0].added) == len(said[0].modified) == len(said[0].removed) == 200
+    assert isinstance(said[1], ChangeIgnored)
+    assert len(said[1].paths) == 200
+
+
+def test_settings() -> None:
+    said = Said()
+    news = News(said)
+    news.settings_changed(("devbox.toml",))
+    news.settings_refused(ConfigError("devbox.toml: unknown setting 'x'", hint="did you mean 'y'?"), ("a",))
+    news.settings_refused(ConfigError("it cannot be read", cause="no TOML"), ())
+    assert [event.reason for event in said if isinstance(event, ChangeIgnored)] == [
+        "settings read again",
+        "devbox.toml: unknown setting 'x' (did you mean 'y'?); the former settings stay",
+        "it cannot be read: no TOML; the former settings stay",
+    ]
+
+
+def test_what_cannot_be_built_from_is_a_build_that_fails() -> None:
+    said = Said()
+    news = News(said)
+    error = DockerfileError("there is no Dockerfile", path="Dockerfile", hint="write one")
+    news.unreadable(error, 4, 3)
+    failure = Failure(what="there is no Dockerfile", hint="write one")
+    assert said.kinds == ["build.started", "build.failed"]
+    assert said[1] == BuildFailedEvent(build=4, seconds=0.0, failure=failure, serving=3)
+
+
+def test_failures_carry_their_log_where_they_have_one() -> None:
+    start = StartFailed("exited", exit_status=3, log=("a", "b"), cause="c", hint="h")
+    assert failure_of(start) == Failure(what="exited", cause="c", hint="h", log=("a", "b"), exit_status=3)
+    build = BuildFailed("RUN x", step="RUN x", exit_status=1, log=("a",))
+    assert failure_of(build) == Failure(what="RUN x", log=("a",), exit_status=1)
+    assert failure_of(ConfigError("w", cause="c")) == Failure(what="w", cause="c")

@@ -1,0 +1,175 @@
+"""Settings read again, and the disk as one Source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from devbox.config import Config, load
+from devbox.daemon.source import Settings, read_source
+from devbox.errors import ConfigError, DockerfileError
+from devbox.watch import Watcher
+
+
+def write(root: Path, text: str, name: str = "devbox.toml") -> None:
+    (root / name).write_text(text)
+
+
+def test_settings_are_read_again_where_a_file_changed(tmp_path: Path) -> None:
+    write(tmp_path, 'target = "one"\n')
+    settings = Settings(tmp_path, {"health_path": "/x"}, {})
+    assert settings.reload() is False
+    write(tmp_path, 'target = "two"\n')
+    assert settings.reload() is True
+    assert (settings.config.target, settings.config.health_path) == ("two", "/x")
+    assert settings.reload() is False
+    write(tmp_path, '# a comment\ntarget = "two"\n')
+    assert settings.reload() is False
+    (tmp_path / "devbox.toml").unlink()
+    assert settings.reload() is True
+    assert settings.config.target == ""
+
+
+def test_a_bad_change_is_said_once_and_the_former_settings_stay(tmp_path: Path) -> None:
+    write(tmp_path, 'target = "one"\n')
+    settings = Settings(tmp_path, {}, {})
+    write(tmp_path, "target = 3\n")
+    with pytest.raises(ConfigError, match="target"):
+        settings.reload()
+    assert settings.config.target == "one"
+    assert settings.reload() is False
+    write(tmp_path, "target = 3 # still\n")
+    with pytest.raises(ConfigError, match="target"):
+        settings.reload()
+    write(tmp_path, 'target = "one"\n')
+    assert settings.reload() is False
+    write(tmp_path, 'target = "two"\n')
+    assert settings.reload() is True
+
+
+def test_what_was_missing_is_found_once_it_is_there(tmp_path: Path) -> None:
+    """No settings file changes when the folder to mount is made, or the env file written."""
+    settings = Settings(tmp_path, {}, {})
+    write(tmp_path, 'volumes = ["./data:/data"]\nenv_file = "new.env"\n')
+    with pytest.raises(ConfigError, match=r"new\.env"):
+        settings.reload()
+    assert settings.reload() is False
+    write(tmp_path, "A=1\n", "new.env")
+    with pytest.raises(ConfigError, match="data"):
+        settings.reload()
+    (tmp_path / "data").mkdir()
+    assert settings.reload() is True
+    assert settings.config.environment == {"A": "1"}
+    assert settings.reload() is False
+
+
+def test_an_env_file_is_part_of_the_settings(tmp_path: Path) -> None:
+    write(tmp_path, "A=1\n", "x.env")
+    write(tmp_path, 'env_file = "x.env"\n')
+    settings = Settings(tmp_path, {}, {})
+    write(tmp_path, "A=2\n", "x.env")
+    assert settings.reload() is True
+    assert settings.config.environment == {"A": "2"}
+    # One that the new settings name counts from then on.
+    write(tmp_path, "A=3\n", "y.env")
+    write(tmp_path, 'env_file = ["x.env", "y.env"]\n')
+    assert settings.reload() is True
+    write(tmp_path, "A=4\n", "y.env")
+    assert settings.reload() is True
+    assert settings.config.environment == {"A": "4"}
+    (tmp_path / "y.env").unlink()
+    with pytest.raises(ConfigError, match=r"y\.env"):
+        settings.reload()
+    assert settings.config.environment == {"A": "4"}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "app.py").write_text("x = 1\n")
+    (tmp_path / "Dockerfile").write_text("FROM python:3.13-slim\nCOPY . .\n")
+    return tmp_path
+
+
+async def digest(config: Config) -> str:
+    async with Watcher(config.context, dockerfile=config.dockerfile) as watcher:
+        return (await read_source(config, watcher)).context_digest
+
+
+async def test_a_source_is_everything_that_is_built_from(project: Path) -> None:
+    config = load(project, {}, {})
+    async with Watcher(config.context, dockerfile=config.dockerfile) as watcher:
+        source = await read_source(config, watcher)
+    assert set(source.snapshot.entries) == {"app.py", "Dockerfile"}
+    assert source.dockerfile_name == "Dockerfile"
+    assert source.dockerfile_bytes == (project / "Dockerfile").read_bytes()
+    assert [one.keyword for one in source.dockerfile.instructions] == ["FROM", "COPY"]
+    assert source.identity.config_hash == config.config_hash
+    assert source.identity.context_digest == source.context_digest
+    assert source.seconds > 0
+
+
+async def test_the_digest_changes_with_content_and_comes_back_with_it(project: Path) -> None:
+    config = load(project, {}, {})
+    first = await digest(config)
+    assert await digest(config) == first
+    (project / "app.py").write_text("x = 2\n")
+    assert await digest(config) != first
+    (project / "app.py").write_text("x = 1\n")
+    assert await digest(config) == first
+
+
+async def test_the_dockerfile_counts_though_it_is_ignored(project: Path) -> None:
+    (project / ".dockerignore").write_text("Dockerfile\n")
+    config = load(project, {}, {})
+    first = await digest(config)
+    (project / "Dockerfile").write_text("FROM python:3.13-slim\nCOPY app.py .\n")
+    assert await digest(config) != first
+
+
+async def test_another_dockerfile_of_the_same_content_is_another_source(project: Path) -> None:
+    (project / "Dockerfile.dev").write_bytes((project / "Dockerfile").read_bytes())
+    assert await digest(load(project, {}, {})) != await digest(
+        load(project, {"dockerfile": "Dockerfile.dev"}, {})
+    )
+
+
+async def test_a_dockerfile_outside_of_the_context_has_a_name_of_its_own(project: Path) -> None:
+    (project / "src").mkdir()
+    config = load(project, {"context": "src"}, {})
+    async with Watcher(config.context, dockerfile=config.dockerfile) as watcher:
+        source = await read_source(config, watcher)
+    assert source.dockerfile_name == ".devbox.Dockerfile"
+    assert "Dockerfile" not in source.snapshot.entries
+
+
+async def test_a_dockerfile_in_a_folder_keeps_its_path(project: Path) -> None:
+    (project / "docker").mkdir()
+    (project / "Dockerfile").rename(project / "docker" / "web")
+    config = load(project, {"dockerfile": "docker/web"}, {})
+    async with Watcher(config.context, dockerfile=config.dockerfile) as watcher:
+        assert (await read_source(config, watcher)).dockerfile_name == "docker/web"
+
+
+@pytest.mark.parametrize(
+    ("make", "what"), [("unlink", "there is no Dockerfile"), ("folder", "cannot be read")]
+)
+async def test_a_dockerfile_that_is_not_there_is_named(project: Path, make: str, what: str) -> None:
+    (project / "Dockerfile").unlink()
+    if make == "folder":
+        (project / "Dockerfile").mkdir()
+    with pytest.raises(DockerfileError, match=what) as caught:
+        await digest(load(project, {}, {}))
+    assert caught.value.path == "Dockerfile"
+
+
+async def test_one_that_does_not_parse_is_named_with_its_line(project: Path) -> None:
+    (project / "Dockerfile").write_text("FROM python:3.13-slim\n\nRUNN x\n")
+    with pytest.raises(DockerfileError) as caught:
+        await digest(load(project, {}, {}))
+    assert (caught.value.path, caught.value.line) == ("Dockerfile", 3)
+
+
+async def test_a_dockerfile_with_a_mark_and_in_latin_is_read(project: Path) -> None:
+    (project / "Dockerfile").write_bytes(b"\xef\xbb\xbfFROM python:3.13-slim\nRUN echo gr\xfc\xdfe\n")
+    assert await digest(load(project, {}, {}))
