@@ -11,7 +11,7 @@ from devbox.errors import PullFailed
 from devbox.events import BuildLog, Emit
 
 _OFFICIAL = re.compile(r"(?:docker\.io/)?docker/dockerfile(?::[\w.-]+)?(?:@sha256:[0-9a-f]+)?")
-_LINE = re.compile(rb"^(\s*#\s*)syntax\s*=.*?(\r?\n|$)", re.IGNORECASE | re.MULTILINE)
+_LINE = re.compile(rb"^((?:\xef\xbb\xbf)?\s*#\s*)syntax\s*=.*?(\r?\n|$)", re.IGNORECASE | re.MULTILINE)
 
 
 class Frontends:

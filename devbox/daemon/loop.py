@@ -192,7 +192,7 @@ class Loop:
             self._news.change_detected(source.identity, plan.cause, changes, seen_for)
         if self._inflight.defers(source):
             return
-        if await self._inflight.call_off(f"{plan.cause} changed again"):
+        if await self._inflight.call_off(f"{plan.cause if base else 'the source'} changed again"):
             self._called_off_in_row += 1
         if self._unserved_since is None:
             self._unserved_since = look.first_seen

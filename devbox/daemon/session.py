@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -50,6 +51,13 @@ class _Stop:
 
     reason: str = ""
     exit_code: int = 0
+    task: asyncio.Task[None] | None = None
+
+    def ask(self, reason: str, exit_code: int) -> None:
+        """Ends the session's task, once; from the event loop's thread."""
+        if not self.reason and self.task is not None:
+            self.reason, self.exit_code = reason, exit_code
+            self.task.cancel()
 
 
 async def run_session(
@@ -64,7 +72,7 @@ async def run_session(
     settings = Settings(root, flags, environ)
     directory = make_runtime_directory(settings.config.root)
     with ProjectLock(directory), _stopping_on_signals(renderer) as stop:
-        async with _ticking(renderer):
+        async with _ticking(renderer, stop):
             engine = await connect()
             try:
                 return await _serve(engine, settings, directory, renderer, stop, watch=watch)
@@ -164,18 +172,19 @@ async def engine_serves(engine: Engine, settings: Settings) -> bool:
 def _stopping_on_signals(renderer: Renderer) -> Iterator[_Stop]:
     """The first signal cancels the session's task; the second one leaves the process at once."""
     loop = asyncio.get_running_loop()
-    task = asyncio.current_task()
-    stop = _Stop()
+    stop = _Stop(task=asyncio.current_task())
+    interrupts: list[int] = []
 
     # Not the event loop's own handlers: those wait for the loop, which may hang in a write that nobody reads.
     def asked(number: int, _: FrameType | None) -> None:
-        if stop.reason:
-            with suppress(Exception):
-                renderer.__exit__(None, None, None)
+        if number == signal.SIGINT and (stop.reason or interrupts):
+            if sys.stdout.isatty():
+                with suppress(Exception):
+                    renderer.__exit__(None, None, None)
             os._exit(EXIT_INTERRUPTED)
-        stop.reason, stop.exit_code = _SIGNALS[signal.Signals(number)]
-        if task is not None:
-            loop.call_soon_threadsafe(task.cancel)
+        # A closing terminal may say so twice: only a person's second Ctrl-C means at once.
+        interrupts.extend([number] * (number == signal.SIGINT))
+        loop.call_soon_threadsafe(stop.ask, *_SIGNALS[signal.Signals(number)])
 
     former = {number: signal.signal(number, asked) for number in _SIGNALS}
     try:
@@ -186,13 +195,15 @@ def _stopping_on_signals(renderer: Renderer) -> Iterator[_Stop]:
 
 
 @asynccontextmanager
-async def _ticking(renderer: Renderer) -> AsyncIterator[None]:
-    """Moves the renderer's clock ten times a second."""
+async def _ticking(renderer: Renderer, stop: _Stop) -> AsyncIterator[None]:
+    """Moves the renderer's clock ten times a second, and ends the session when nobody reads it any more."""
 
     async def tick() -> None:
         while True:
             await asyncio.sleep(_TICK)
             renderer.tick()
+            if renderer.closed:
+                stop.ask("nobody reads the output", 0)
 
     task = asyncio.create_task(tick())
     try:

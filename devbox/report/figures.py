@@ -25,7 +25,7 @@ _CURVE = "▁▂▃▄▅▆▇█"
 # One shade and one colour a phase: the shades carry the meaning where colour is not wanted.
 _PHASES = (
     ("detect", "░", "blue"),
-    ("context", "▒", "dim blue"),
+    ("context", "▒", "magenta"),
     ("build", "█", "cyan"),
     ("stage", "▚", "dim green"),
     ("boot", "▓", "green"),

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len, chop_cells
 from rich.text import Text
 
 from devbox.events import Failure
+from devbox.report.excerpt import excerpt
 from devbox.report.figures import BAD, DIM, WARNING, fit, row
 from devbox.report.text import clean, clean_lines, shorten, whole_seconds
 from devbox.report.viewstate import EngineGone, Trouble
 
-_LOG_LINES = 20
 # With so many lines of the log a panel's parts are kept apart, before more of it is shown.
-_LEAST_LOG_LINES = 6
-_IMPORT_SYSTEM = 'File "<frozen importlib'
+_LEAST_LOG_LINES = 4
+_POINTS_AT_CODE = re.compile(r"[ ~^]*")
 _NAMES_AN_ERROR = re.compile(r"[\w.]*(?:Error|Exception|ERROR)\b")
 
 
@@ -39,7 +38,7 @@ def trouble_panel(trouble: Trouble, foot: Text, width: int, widest: int, height:
     It is `width` cells wide, up to `widest` where the log has longer lines; `foot` is its last line.
     """
     failure = trouble.failure
-    longest = max(map(cell_len, _shown(failure.log)), default=0)
+    longest = max(map(cell_len, excerpt(failure.log)), default=0)
     name = "build" if trouble.kind == "build" else "revision"
     verb = {"build": "failed", "start": "failed to start", "exit": "exited"}[trouble.kind]
     status = f"exit {failure.exit_status}" if trouble.where and failure.exit_status is not None else ""
@@ -67,21 +66,11 @@ def engine_panel(gone: EngineGone, width: int, height: int, now: float) -> list[
     return _boxed(panel, width, height)
 
 
-def _shown(log: Sequence[str]) -> list[str]:
-    """The log without its blank end and without the import system's own frames, which Python itself leaves
-    out where it can."""
-    lines = [clean(line).rstrip() for line in log]
-    lines = [line for line in lines if not line.lstrip().startswith(_IMPORT_SYSTEM)]
-    while lines and not lines[-1]:
-        lines.pop()
-    return lines[-_LOG_LINES:]
-
-
 def _log(failure: Failure, width: int, height: int) -> list[Text]:
     """The log's last lines on at most `height` ones, folded rather than cut: the end of a line may be what
     matters. The line that names the error stands out."""
     shown: list[Text] = []
-    for line in reversed(_shown(failure.log)):
+    for line in reversed(excerpt(failure.log)):
         style = "bold" if _NAMES_AN_ERROR.match(line) else ""
         pieces = [Text(part, style=style) for part in _folded(line, width)]
         if shown and len(shown) + len(pieces) > height:
@@ -92,6 +81,8 @@ def _log(failure: Failure, width: int, height: int) -> list[Text]:
 
 def _folded(line: str, width: int) -> list[str]:
     """The line in pieces of at most `width` cells, broken at a blank where one is near the end of a piece."""
+    if _POINTS_AT_CODE.fullmatch(line):
+        return [line[:width]]
     pieces = []
     while cell_len(line) > width:
         piece = chop_cells(line, width)[0] or line[0]

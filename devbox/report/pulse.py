@@ -58,20 +58,18 @@ class Pulse:
                 self._follow_step(event, now)
             case BuildLog(stream="progress"):
                 return self._follow_pull(event, now)
-            case BuildFinished() | BuildFailed() | BuildSuperseded():
+            case BuildFinished():
                 self._drop("build", "step", "pull")
+            case BuildFailed() | BuildSuperseded() | SessionStopped() | EngineLost():
+                self._works.clear()
             case ReleaseStarted():
                 self._works[("release",)] = _Work(f"revision {event.revision} still starting", now, rank=0)
             case ReleaseServed() | ReleaseFailed():
                 self._drop("release")
-            case SessionStopped() | EngineLost():
-                self._works.clear()
             case ChangeIgnored() if event.reason.startswith(BACK_TO):
                 self._works.clear()
             case _:
                 pass
-        if isinstance(event, BuildSuperseded):
-            self._drop("release")
         return ""
 
     def said(self, now: float) -> None:

@@ -33,9 +33,7 @@ def record(event: Event, state: ViewState) -> Text | None:
             line = Text.from_ansi(clean_but_coloured(event.line[:_LOG_LINE_LIMIT]))
             return Text.assemble((f"{event.revision:>3} │ ", DIM), line)
         case ReleaseServed():
-            cause = clean(state.served.cause) if state.served else ""
-            took = brief_seconds(event.timings.total)
-            return _record("✓", GOOD, f"revision {event.revision}", cause, took)
+            return _record("✓", GOOD, f"revision {event.revision}", *_served(event, state))
         case BuildFailed():
             what = shorten(event.step) if event.step else clean(event.failure.what)
             return _record("✗", BAD, f"build {event.build} failed", what)
@@ -60,6 +58,13 @@ def record(event: Event, state: ViewState) -> Text | None:
             return _record("!", WARNING, "watching degraded", clean(event.reason))
         case _:
             return None
+
+
+def _served(event: ReleaseServed, state: ViewState) -> tuple[str, ...]:
+    if event.strategy == "adopted":
+        return ("was already running",)
+    cause = clean(state.served.cause) if state.served else ""
+    return (cause, brief_seconds(event.timings.total))
 
 
 def _record(mark: str, style: str, what: str, *details: str) -> Text:

@@ -1,7 +1,8 @@
 """What to send to a terminal so that a block of lines stays at the bottom while a log scrolls above it. Pure.
 
 Lines are overwritten in place and never blanked first, inside a synchronised update (DEC private mode 2026,
-which terminals that do not know it ignore), so that nothing flickers.
+which terminals that do not know it ignore), so that nothing flickers. The block's lines do not wrap (DECAWM
+off): a terminal may draw a character wider than it was counted.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ SHOW_CURSOR = "\x1b[?25h"
 HIDE_CURSOR = "\x1b[?25l"
 _BEGIN = "\x1b[?2026h"
 _END = "\x1b[?2026l"
+_NO_WRAPPING = "\x1b[?7l"
+_WRAPPING = "\x1b[?7h"
 _ERASE_REST_OF_LINE = "\x1b[K"
 _ERASE_BELOW = "\x1b[J"
 
@@ -41,7 +44,7 @@ def paint(before: Frame, after: Frame, log: str, width: int) -> str:
     erase = _blank(rows) if log or rows != len(before.lines) else ""
     block = "\r\n".join(line + _ERASE_REST_OF_LINE for line in after.lines)
     rest = _ERASE_BELOW if len(after.lines) < len(before.lines) else ""
-    return f"{_BEGIN}{start}{erase}{log}{block}{rest}{_END}"
+    return f"{_BEGIN}{start}{erase}{log}{_NO_WRAPPING}{block}{rest}{_WRAPPING}{_END}"
 
 
 def _blank(rows: int) -> str:

@@ -23,6 +23,7 @@ _MARKS = {
 _QUIET = (StepState.CACHED, StepState.WAITING, StepState.CANCELLED)
 _MARGIN = " " * 5
 _CLOCK = 9
+_LEAST_REASON = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,13 @@ class _Row:
 
 
 def _rows(build: BuildView, steps: Sequence[StepView]) -> list[_Row]:
-    return [_Row(step, clean(build.reason(step.info))) for step in steps]
+    # A reason that names another step by its instruction gives the place of that step instead.
+    places = {step.info.instruction: f"step {_number(step)}" for step in build.steps}
+    rows = []
+    for step in steps:
+        first, _, rest = build.reason(step.info).partition(" ")
+        rows.append(_Row(step, clean(f"{first} {places.get(rest, rest)}".rstrip())))
+    return rows
 
 
 def step_lines(build: BuildView, width: int, height: int, now: float) -> list[Text]:
@@ -104,50 +111,37 @@ def _number(step: StepView) -> str:
     return f"{stage}{step.info.index}/{step.info.total}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """Cells for a step's place, its instruction and its reason; `room` for the last two together."""
-
-    number: int
-    room: int
-    instruction: int
-    reason: int
-
-
-def _columns(rows: list[_Row], width: int) -> _Columns:
-    """Widths at which all the steps line up; where room is short the instruction keeps the larger part."""
-    number = max((cell_len(_number(row.step)) for row in rows), default=0)
-    room = max(width - len(_MARGIN) - 2 - number - 2 - _CLOCK, 0)
-    told = [row for row in rows if row.reason]
-    instruction = max((cell_len(shorten(row.step.info.instruction)) for row in told), default=room)
-    reason = max((cell_len(row.reason) for row in told), default=0)
-    if instruction + 3 + reason > room:
-        instruction = min(instruction, max(room - reason - 3, room * 2 // 3))
-    left = min(reason, room - instruction - 3)
-    return _Columns(number, room, instruction, left if left >= 10 else 0)
-
-
 def _drawn(rows: list[_Row], width: int, now: float) -> list[Text]:
-    columns = _columns(rows, width)
-    return [_step_line(row, columns, width, now) for row in rows]
+    number = max((cell_len(_number(row.step)) for row in rows), default=0)
+    return [_step_line(row, number, width, now) for row in rows]
 
 
-def _step_line(told: _Row, columns: _Columns, width: int, now: float) -> Text:
+def _step_line(told: _Row, number: int, width: int, now: float) -> Text:
+    """One step, its place `number` cells wide; where room is short the instruction keeps the larger part."""
     step = told.step
     state = step.info.state
     running = state is StepState.RUNNING
     quiet = DIM if state in _QUIET else ""
     mark = spinner(now) if running else Text(*_MARKS[state])
-    why = told.reason if columns.reason else ""
-    room = columns.instruction if why else columns.room
+    room = max(width - len(_MARGIN) - 2 - number - 2 - _CLOCK, 0)
     instruction = shorten(step.info.instruction, min(room, INSTRUCTION_LIMIT))
+    reason = _fitting(told.reason, max(room - cell_len(instruction), room // 3) - 3)
+    if reason:
+        instruction = shorten(instruction, room - cell_len(reason) - 3)
     style = "bold" if running else BAD if state is StepState.FAILED else quiet
-    if cell_len(why) > columns.reason:
-        why = why.removesuffix(" changed")
-    reason = fit(Text(why, style=quiet or MOVING), columns.reason)
-    number = right_aligned(_number(step), columns.number)
-    left = Text.assemble(_MARGIN, mark, " ", (number, DIM), "  ", (instruction, style))
-    return row(width, left, Text.assemble(reason, (right_aligned(_clock(step, now), _CLOCK), quiet)))
+    place = right_aligned(_number(step), number)
+    left = Text.assemble(_MARGIN, mark, " ", (place, DIM), "  ", (instruction, style))
+    clock = right_aligned(_clock(step, now), _CLOCK)
+    return row(width, left, Text.assemble((reason, quiet or MOVING), (clock, quiet)))
+
+
+def _fitting(reason: str, width: int) -> str:
+    """As much of a reason as `width` cells hold; nothing where the rest would say nothing."""
+    if cell_len(reason) > width:
+        reason = reason.removesuffix(" changed")
+    if cell_len(reason) > width:
+        return fit(Text(reason), width).plain if width >= _LEAST_REASON else ""
+    return reason
 
 
 def _clock(step: StepView, now: float) -> str:

@@ -37,7 +37,7 @@ from devbox.report.panels import engine_panel, trouble_panel
 from devbox.report.rounds import past_lines, spent_lines
 from devbox.report.steps import output_line, resting_lines, step_lines
 from devbox.report.text import brief_seconds, clean, running_seconds
-from devbox.report.viewstate import ServedView, Trouble, ViewState
+from devbox.report.viewstate import BuildView, ReleaseView, ServedView, Trouble, ViewState
 
 _PANEL_WIDTH = 100
 # Rows that stay for the log above, in a terminal that has them.
@@ -48,7 +48,7 @@ _ROOMY = 14
 _TALL = 24
 # A round that is over sooner than this is not worth unfolding: the screen would only jump.
 _UNFOLD_AFTER = 0.4
-# Blank lines that keep a panel apart from what is around it.
+# Lines that stay for what goes on below a panel, or keep it apart from what is around it.
 _GAPS = 3
 
 
@@ -106,7 +106,7 @@ class _Screen:
         activity = self._activity()
         tail = self._tail()
         left = self.room - len(head) - len(activity) - len(tail)
-        panels = self._panels(left - (2 if state.build and self.room >= _ROOMY else 0))
+        panels = self._panels(left - (_GAPS if self.room >= _ROOMY else 0))
         left -= len(panels)
         steps = self._running_steps(left)
         gauge = self._gauge(left - len(steps))
@@ -189,10 +189,12 @@ class _Screen:
         return row(self.content, Text.assemble("  ", spinner(self.now), "  ", what), clock)
 
     def _result(self, served: ServedView) -> Text:
-        what = Text.assemble("  ", ("✓", GOOD), "  ", clean(served.cause) or clean(served.strategy))
+        what = Text.assemble("  ", ("✓", GOOD), "  ")
         if served.strategy == "adopted":
-            what.append("   was already running", style=DIM)
-        elif served.steps:
+            what.append("was already running, taken over")
+            return row(self.content, what)
+        what.append(clean(served.cause) or clean(served.strategy))
+        if served.steps:
             what.append(f"   {served.cached} of {served.steps} steps cached", style=DIM)
         return row(self.content, what, Text(brief_seconds(served.timings.total), style=f"bold {GOOD}"))
 
@@ -229,17 +231,20 @@ class _Screen:
         state, last = self.state, self.state.last
         if last is None:
             return []
-        if state.trouble and not state.build:
+        if state.trouble and not self._going_on:
             # The panel has said what failed: they stand below it where nothing has to make room for them.
             told = state.trouble.kind != "exit" and state.trouble.number == last.number
             room = room - _GAPS if told and len(last.steps) <= room - _GAPS else 0
         return resting_lines(last, state.build, self.content, min(room, self.resting), self.now)
 
     @property
+    def _going_on(self) -> BuildView | ReleaseView | None:
+        return self.state.build or self.state.release
+
+    @property
     def _unfolded(self) -> bool:
         """Whether what goes on has gone on for long enough to be looked at."""
-        going_on = self.state.build or self.state.release
-        return going_on is not None and self.now - going_on.at >= _UNFOLD_AFTER
+        return self._going_on is not None and self.now - self._going_on.at >= _UNFOLD_AFTER
 
     def _gauge(self, room: int) -> list[Text]:
         """Two lines: how the last round spent its time, or what the running build writes, once it writes."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import docker
 import psutil
 
 from tests.e2e.apps import write_project, write_server
-from tests.e2e.conftest import StartUp, left_behind
+from tests.e2e.conftest import StartUp, containers_of, left_behind
 from tests.e2e.devboxes import run, wait_until
 
 
@@ -20,7 +22,7 @@ def test_ctrl_c_and_down_leave_nothing_and_touch_nothing_foreign(
     write_project(folder)
     foreign = engine.containers.run("python:3.13-slim", ["sleep", "600"], detach=True, init=True)
     try:
-        images = {image.id for image in engine.images.list()}
+        images = _foreign_images(engine)
         networks = {network.id for network in engine.networks.list()}
         up = start()
         up.served(bound=120)
@@ -32,13 +34,17 @@ def test_ctrl_c_and_down_leave_nothing_and_touch_nothing_foreign(
         assert left_behind(engine, folder.name) == []
         foreign.reload()
         assert foreign.status == "running"
-        assert images <= {image.id for image in engine.images.list()}
+        assert images <= _foreign_images(engine)
         assert networks == {network.id for network in engine.networks.list()}
         runtime = os.environ["XDG_RUNTIME_DIR"]
         commands = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
         assert [command for command in commands if runtime in command] == []
     finally:
         foreign.remove(force=True)
+
+
+def _foreign_images(engine: docker.DockerClient) -> set[str]:
+    return {str(image.id) for image in engine.images.list() if "dev.devbox.project" not in image.labels}
 
 
 def test_down_ends_a_running_devbox(folder: Path, start: StartUp, engine: docker.DockerClient) -> None:
@@ -87,3 +93,41 @@ def test_a_second_ctrl_c_leaves_at_once(folder: Path, start: StartUp) -> None:
 
     wait_until(impatient, "the end", 5)
     assert up.process.wait() == 130
+
+
+def test_ctrl_c_twice_leaves_even_where_nobody_reads_the_output(
+    folder: Path, start: StartUp, engine: docker.DockerClient
+) -> None:
+    write_project(folder)
+    server = folder / "server.py"
+    flood = "[print('x' * 200) for _ in iter(int, 1)]"
+    thread = f"import threading\nthreading.Thread(target=lambda: {flood}, daemon=True).start()\n"
+    server.write_text(thread + server.read_text())
+    process = subprocess.Popen(
+        [sys.executable, "-m", "devbox", "up", str(folder), "-p", "0:8000", "--output", "plain"],
+        stdout=subprocess.PIPE,
+    )
+    wait_until(
+        lambda: any(item.status == "running" for item in containers_of(engine, folder.name)), "a start"
+    )
+
+    def impatient() -> bool:
+        process.send_signal(signal.SIGINT)
+        return process.poll() is not None
+
+    wait_until(impatient, "the end", 20)
+    assert process.wait() == 130
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+def test_devbox_ends_when_nobody_wants_its_output_any_more(folder: Path, start: StartUp) -> None:
+    write_project(folder)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "devbox", "up", str(folder), "-p", "0:8000", "--output", "plain"],
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(60) == 0

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -97,6 +98,9 @@ class Bench:
         return await self.builder.build(self.job(dockerfile, **changes), self.heard)
 
     async def fail(self, dockerfile: str) -> BuildFailed:
+        # The classic builder leaves what it had made so far: labelled, it is cleaned up with the rest.
+        label = f"LABEL {LABEL_PROJECT}={self.lab.project}"
+        dockerfile = re.sub(rf"(?m)^(FROM {BASE}.*)$", rf"\1\n{label}", dockerfile)
         with pytest.raises(BuildFailed) as caught:
             await self.build(dockerfile)
         return caught.value

@@ -127,6 +127,15 @@ def test_what_comes_besides_wins(tmp_path: Path) -> None:
     assert content(data, "Dockerfile") == b"as it was read"
 
 
+def test_what_comes_besides_has_the_mode_it_has_on_disk(tmp_path: Path) -> None:
+    """A Dockerfile that is copied into the image must be the same layer whoever sends it."""
+    (tmp_path / "Dockerfile").write_text("on disk")
+    (tmp_path / "Dockerfile").chmod(0o600)
+    found = read(sent(tmp_path, extra={"Dockerfile": b"x", ".devbox.Dockerfile": b"x"}))
+    assert found["Dockerfile"].mode == 0o600
+    assert found[".devbox.Dockerfile"].mode == 0o644
+
+
 def test_the_same_tree_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in NAMES:
         (tmp_path / name).write_text(repr(name))

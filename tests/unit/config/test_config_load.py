@@ -249,6 +249,28 @@ def test_udp_cannot_be_swapped_without_a_gap(tmp_path: Path) -> None:
     assert [port.protocol for port in found.ports] == ["tcp", "udp"]
 
 
+@pytest.mark.parametrize(
+    ("ports", "twice"),
+    [
+        (("8000", "8000:80"), True),
+        (("127.0.0.1:8000:80", "8000:81"), True),
+        (("8000-8002", "8001:80"), True),
+        (("8000", "8001:8000"), False),
+        (("0:8000", "0:8001"), False),
+        (("127.0.0.2:8000:80", "8000:81"), False),
+    ],
+)
+def test_a_host_port_is_published_once(tmp_path: Path, ports: tuple[str, ...], twice: bool) -> None:
+    if twice:
+        assert "published twice" in refused(tmp_path, ports=ports).what
+    else:
+        assert config(tmp_path, ports=ports).ports
+
+
+def test_udp_and_tcp_are_two_ports(tmp_path: Path) -> None:
+    assert len(config(tmp_path, ports=("53:53", "53:53/udp"), swap="recreate").ports) == 2
+
+
 def test_a_bind_mount_needs_its_source(tmp_path: Path) -> None:
     error = refused(tmp_path, 'volumes = ["./data:/data"]\n')
     assert str(tmp_path / "data") in error.what
