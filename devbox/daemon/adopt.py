@@ -47,7 +47,7 @@ async def _take(
         mappings = publish(config.ports, facts.exposed, command)
     else:
         mappings = config.ports or retarget(ports.mappings, facts.exposed, command)
-    first = mappings[0].container_port
+    first = next((mapping.container_port for mapping in mappings if mapping.protocol == "tcp"), 0)
     try:
         ready = await wait_ready(engine, found.id, info, Readiness(port=first, timeout=_ANSWERS_WITHIN))
     except (StartFailed, EngineError):

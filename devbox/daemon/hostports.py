@@ -94,7 +94,9 @@ class HostPorts:
 
     def retarget(self, mappings: tuple[PortMapping, ...]) -> None:
         """Takes new container ports for the same host ports, before a flip."""
-        self._mappings = dict(zip(self._mappings, mappings, strict=True))
+        # By name: the settings may have changed since the round that asks for this began.
+        named = _named(mappings)
+        self._mappings = {name: named.get(name, mapping) for name, mapping in self._mappings.items()}
 
     @property
     def mappings(self) -> tuple[PortMapping, ...]:

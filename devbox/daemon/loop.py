@@ -119,7 +119,8 @@ class Loop:
             # Its return looks again.
             return
         try:
-            if await self._project.reload():
+            reloaded = await self._project.reload()
+            if reloaded:
                 self._news.settings_changed(look.paths)
                 self._follow_disk()
             if self._inflight.identity is None:
@@ -137,7 +138,7 @@ class Loop:
             building=self._inflight.identity,
             attempted=self._attempted,
             serving=self._service.serving,
-            retry=any(path in source.snapshot.entries for path in look.paths),
+            retry=reloaded or any(path in source.snapshot.entries for path in look.paths),
         )
         if verdict is Verdict.NOTHING:
             if look.paths and self._inflight.identity is None:
