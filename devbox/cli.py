@@ -166,6 +166,8 @@ def status(path: ProjectPath = Path(), as_json: AsJson = False) -> None:
                     typer.echo("devbox: no devbox watches it; devbox up takes it over")
             else:
                 typer.echo(f"devbox: {found.project} {found.state}")
+                if found.reason:
+                    typer.echo(f"devbox:   why: {found.reason.removeprefix('devbox: ')}")
             return 0
 
         return read()

@@ -172,7 +172,7 @@ class Loop:
 
     async def _build(self, source: Source, look: Look) -> None:
         base, config = self._base, source.config
-        self._news.context(source.snapshot)
+        self._news.context(source.snapshot, source.writable)
         changes = diff(
             base.snapshot if base else None,
             source.snapshot,
@@ -213,7 +213,9 @@ class Loop:
         """Why a build starts where no changed path says it; '' where one does."""
         serving = self._service.serving
         if self._base is None:
-            return "first build" if serving is None else "changed while devbox was not running"
+            if serving is not None:
+                return "changed while devbox was not running"
+            return "first build of this session" if self._number else "first build"
         if serving is not None and not serving.alive and serving.identity == source.identity:
             return f"revision {serving.revision.number} had ended"
         if self._base.identity == source.identity:
@@ -291,5 +293,6 @@ class Loop:
         elif not self._watch:
             raise error
         if not serving:
-            message = f"devbox: no revision is serving: build {work.number} failed: {error}"
+            what = f"revision {work.number} failed to start" if built else f"build {work.number} failed"
+            message = f"devbox: no revision is serving: {what}: {error}"
             await self._guards.refuse_clients(message)

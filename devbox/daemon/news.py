@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from devbox.daemon.work import Identity
 from devbox.errors import BuildFailed as BuildError
@@ -49,10 +50,16 @@ class News:
             )
         )
 
-    def context(self, snapshot: Snapshot) -> None:
-        """Says once each what people should know about the context."""
+    def context(self, snapshot: Snapshot, writable: Iterable[str]) -> None:
+        """Says once each what people should know about the context; `writable` are paths of it that the
+        container may write to."""
         skipped = (f"{path} is left out of the build context: {reason}" for path, reason in snapshot.skipped)
-        for notice in (*snapshot.notices, *skipped):
+        mounted = (
+            f"{path} is mounted writable and part of the build context: each write starts a build, "
+            "unless .dockerignore names it"
+            for path in writable
+        )
+        for notice in (*snapshot.notices, *skipped, *mounted):
             if notice not in self._noticed:
                 self._noticed.add(notice)
                 self._emit(ContextNotice(notice=notice))

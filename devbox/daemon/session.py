@@ -87,7 +87,7 @@ async def _serve(
     ports = HostPorts(engine, directory)
     logs = LogFollowers(engine, bus)
     serving: Serving | None = None
-    running = False
+    running = looping = False
     try:
         info = await engine.info()
         tools = Tools(engine, info, Frontends(engine), ports, logs, bus)
@@ -101,6 +101,7 @@ async def _serve(
             running = True
             serving = await adopt(engine, info, ports, settings.config, memory, pointed)
             _announce(bus, settings, f"{info.name} {info.version}", ports, serving)
+            looping = True
             await Loop(project, tools, watch=watch).run(serving, memory.last_number)
     except asyncio.CancelledError:
         task = asyncio.current_task()
@@ -110,9 +111,13 @@ async def _serve(
         await _end(engine, settings, ports, renderer)
         bus(SessionStopped(reason=stop.reason))
         return stop.exit_code
-    except DevboxError:
+    except DevboxError as error:
         if running:
             await _end(engine, settings, ports, renderer)
+            if looping:
+                # Its events have said what and why.
+                bus(SessionStopped(reason=f"{error.what}"))
+                return error.exit_code
         elif not await engine_serves(engine, settings):
             await release_ports(ports, settings.config.root)
         raise
@@ -181,6 +186,7 @@ def _stopping_on_signals(renderer: Renderer) -> Iterator[_Stop]:
             if sys.stdout.isatty():
                 with suppress(Exception):
                     renderer.__exit__(None, None, None)
+            os.write(2, b"devbox: left at once; devbox down removes what still runs\n")
             os._exit(EXIT_INTERRUPTED)
         # A closing terminal may say so twice: only a person's second Ctrl-C means at once.
         interrupts.extend([number] * (number == signal.SIGINT))

@@ -18,8 +18,8 @@ from devbox.release.ports import browser_url
 
 
 class Status(BaseModel):
-    """One project at one moment; `state` is "serving", "starting" (a daemon runs, nothing serves yet) or
-    "stopped"; `revision` is 0 and `urls` empty where nothing serves."""
+    """One project at one moment; `state` is "serving", "starting" (a daemon runs, nothing serves yet),
+    "failed" (nothing serves, for `reason`) or "stopped"; `revision` is 0 where nothing serves."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -30,6 +30,7 @@ class Status(BaseModel):
     urls: tuple[str, ...] = ()
     container: str = ""
     image: str = ""
+    reason: str = ""
     daemon: int | None = None
     gate: int | None = None
 
@@ -38,7 +39,7 @@ async def read_status(config: Config) -> Status:
     """The project's status; raises EngineError where the engine cannot be asked."""
     directory = runtime_directory(config.root)
     daemon = holder(directory)
-    routes, gate = await _gate(directory)
+    routes, gate, reason = await _gate(directory)
     engine = await connect()
     try:
         memory = await recall(engine, config)
@@ -50,9 +51,10 @@ async def read_status(config: Config) -> Status:
     return Status(
         project=config.project,
         root=str(config.root),
-        state="serving" if serves else "starting" if daemon else "stopped",
+        state="serving" if serves else "failed" if reason else "starting" if daemon else "stopped",
         revision=revision_of(container).number if container is not None and serves else 0,
-        urls=_urls(routes, pointed, container) if serves else (),
+        urls=_urls(routes, pointed, container),
+        reason="" if serves else reason,
         container=container.name if container is not None else "",
         image=container.image if container is not None else "",
         daemon=daemon,
@@ -60,15 +62,15 @@ async def read_status(config: Config) -> Status:
     )
 
 
-async def _gate(directory: Path) -> tuple[tuple[RouteState, ...], int | None]:
+async def _gate(directory: Path) -> tuple[tuple[RouteState, ...], int | None, str]:
     client = await gates.connect(directory / "gate.sock")
     if client is None:
-        return (), None
+        return (), None, ""
     try:
         state = await client.hello()
     finally:
         await client.close()
-    return state.routes, state.pid
+    return state.routes, state.pid, state.message
 
 
 def _urls(

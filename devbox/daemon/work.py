@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from devbox.build.dockerfile import Dockerfile
 from devbox.config import Config
@@ -34,6 +35,18 @@ class Source:
     @property
     def identity(self) -> Identity:
         return Identity(self.context_digest, self.config.config_hash)
+
+    @property
+    def writable(self) -> tuple[str, ...]:
+        """Paths of the build context that are mounted into the container for it to write to."""
+        found = []
+        for mount in self.config.volumes:
+            path = Path(mount.source)
+            if mount.kind == "bind" and not mount.read_only and path.is_relative_to(self.config.context):
+                name = path.relative_to(self.config.context).as_posix()
+                if name == "." or name in self.snapshot.entries:
+                    found.append(name)
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -265,5 +265,12 @@ async def _too_late(engine: Engine, container: str, readiness: Readiness, last: 
         f"was not ready within {readiness.timeout:g}s",
         log=await log_tail(engine, container),
         cause=found.cause if found else last,
-        hint=found.hint if found else "start_timeout in the settings gives it longer",
+        hint=found.hint if found else _hint(last),
     )
+
+
+def _hint(last: str) -> str:
+    """What to try where `last` is what was not good to the end."""
+    if "answered 4" in last:
+        return "is health_path right?"
+    return "start_timeout in the settings gives it longer"
