@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,15 +42,14 @@ def base_images() -> Callable[..., None]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty project folder with a name that no other project has, and a runtime directory of the test's
     own, short enough for a socket."""
-    runtime = Path("/tmp") / f"dbx-{uuid.uuid4().hex[:8]}"
-    runtime.mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
-    root = tmp_path / f"p{uuid.uuid4().hex[:10]}"
-    root.mkdir()
-    return root
+    with tempfile.TemporaryDirectory(prefix="dbx-", dir="/tmp") as runtime:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+        root = tmp_path / f"p{uuid.uuid4().hex[:10]}"
+        root.mkdir()
+        yield root
 
 
 @pytest.fixture
