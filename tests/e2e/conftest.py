@@ -74,7 +74,10 @@ def start(folder: Path, engine: docker.DockerClient) -> Iterator[StartUp]:
 
 def containers_of(engine: docker.DockerClient, project: str) -> list[Container]:
     """Every container of a project, running or not."""
-    return engine.containers.list(all=True, filters={"label": f"dev.devbox.project={project}"})
+    # One that goes away between the listing and the look at it is no container any more.
+    return engine.containers.list(
+        all=True, filters={"label": f"dev.devbox.project={project}"}, ignore_removed=True
+    )
 
 
 def left_behind(engine: docker.DockerClient, project: str) -> list[str]:

@@ -107,18 +107,24 @@ def test_ctrl_c_twice_leaves_even_where_nobody_reads_the_output(
         [sys.executable, "-m", "devbox", "up", str(folder), "-p", "0:8000", "--output", "plain"],
         stdout=subprocess.PIPE,
     )
-    wait_until(
-        lambda: any(item.status == "running" for item in containers_of(engine, folder.name)), "a start"
-    )
 
     def impatient() -> bool:
         process.send_signal(signal.SIGINT)
         return process.poll() is not None
 
-    wait_until(impatient, "the end", 20)
-    assert process.wait() == 130
-    assert process.stdout is not None
-    process.stdout.close()
+    try:
+        wait_until(lambda: any(_running(engine, folder.name)), "a start")
+        wait_until(impatient, "the end", 20)
+        assert process.wait() == 130
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def _running(engine: docker.DockerClient, project: str) -> list[bool]:
+    return [item.status == "running" for item in containers_of(engine, project)]
 
 
 def test_devbox_ends_when_nobody_wants_its_output_any_more(folder: Path, start: StartUp) -> None:

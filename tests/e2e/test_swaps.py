@@ -60,7 +60,8 @@ def test_a_new_connection_every_5_ms_over_20_swaps_is_always_answered(folder: Pa
 
 def test_recreate_swaps_too_and_brings_the_old_one_back_on_failure(folder: Path, start: StartUp) -> None:
     write_project(folder)
-    up = start("--swap", "recreate", port="0:8000")
+    # Docker takes another free port each time it is asked for any.
+    up = start("--swap", "recreate", port=f"{_free_port()}:8000")
     served = up.served(bound=120)
     assert served["strategy"] == "recreate"
     write_server(folder, "two")
