@@ -91,10 +91,10 @@ def serving_container(memory: Memory, pointed: Iterable[Backend]) -> ContainerFa
 
 def refuse_foreign_project(memory: Memory, config: Config) -> None:
     """Raises ConfigError where a folder that still exists elsewhere uses the same project name."""
-    for item in memory.foreign:
+    if memory.foreign:
         raise ConfigError(
             f"the project name '{config.project}' is taken",
-            cause=f"{item.labels[LABEL_ROOT]} uses it",
+            cause=f"{memory.foreign[0].labels[LABEL_ROOT]} uses it",
             hint='set project = "another-name" in devbox.toml, or devbox down there',
         )
 

@@ -66,8 +66,8 @@ async def run_session(
     """Serves the project until it is told to stop, and returns the exit code.
 
     Ctrl-C stops the application, keeps its volumes and leaves nothing else behind; a second one leaves at
-    once, with the application still serving. Raises DevboxError where it cannot start, or, without
-    `watch`, where the build or the application fails.
+    once, with the application still serving. Without `watch` a build or an application that fails ends it
+    too, with the failure's exit code. Raises DevboxError where it cannot start.
     """
     settings = Settings(root, flags, environ)
     directory = make_runtime_directory(settings.config.root)
@@ -86,7 +86,6 @@ async def _serve(
     bus = Bus(renderer)
     ports = HostPorts(engine, directory)
     logs = LogFollowers(engine, bus)
-    serving: Serving | None = None
     running = looping = False
     try:
         info = await engine.info()
@@ -116,7 +115,7 @@ async def _serve(
             await _end(engine, settings, ports, renderer)
             if looping:
                 # Its events have said what and why.
-                bus(SessionStopped(reason=f"{error.what}"))
+                bus(SessionStopped(reason=error.what))
                 return error.exit_code
         elif not await engine_serves(engine, settings):
             await release_ports(ports, settings.config.root)
