@@ -138,6 +138,36 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
+class StagedPath:
+    """One path of a container that is to become what the new image will hold there.
+
+    `target` is absolute within the container. `kind` None removes what is there, folders whole. `source` is
+    the path in the build context that the content (or link target) comes from, `mode` permission bits,
+    `owner` as --chown has it ("app:app", "1000"), '' for root.
+    """
+
+    target: str
+    kind: Kind | None
+    source: str = ""
+    mode: int = 0
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """What turns a container of the former image into one of the new image, in the order to apply it."""
+
+    paths: tuple[StagedPath, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cold:
+    """Why a revision cannot go live in a standby, in words that end "rolling: …"."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Timings:
     """Where the time between save and served went, in seconds; `total` is from the first write seen to
     the first answer of the new code."""

@@ -55,7 +55,9 @@ class ContainerSpec:
     """Everything a container is created from.
 
     `ports` are the container ports to publish on the host (empty behind the gate where the container's
-    own address is reachable). `init` puts a reaping PID 1 in front of the command.
+    own address is reachable). `init` puts a reaping PID 1 in front of the command. `entrypoint` and
+    `command` are the image's own where None, `working_directory` and `user` where ''. `stdin` opens its
+    standard input for the one client that attaches, and closes it when that client leaves.
     """
 
     name: str
@@ -66,6 +68,10 @@ class ContainerSpec:
     ports: tuple[PortMapping, ...] = ()
     command: tuple[str, ...] | None = None
     init: bool = True
+    entrypoint: tuple[str, ...] | None = None
+    working_directory: str = ""
+    user: str = ""
+    stdin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +156,23 @@ class BuildRequest:
     buildkit: bool = True
 
 
+class Attached(Protocol):
+    """The client's end of a container's standard streams, attached before its start."""
+
+    async def send(self, data: bytes) -> None:
+        """Returns once the engine has taken the bytes for the container's standard input; raises
+        EngineError where the container or the engine is gone."""
+        ...
+
+    async def line(self) -> str | None:
+        """The next line that the container wrote to its standard output, None once it has ended."""
+        ...
+
+    async def close(self) -> None:
+        """Leaves; the container's standard input ends."""
+        ...
+
+
 class Engine(Protocol):
     """A container engine. Cancelling a call's task ends the call and whatever thread carried it."""
 
@@ -197,6 +220,23 @@ class Engine(Protocol):
         """Creates a container and returns its id; raises Conflict when the name is taken."""
         ...
 
+    async def attach(self, container: str) -> Attached:
+        """Attaches to a container made with `stdin`, before its start; raises NotFound."""
+        ...
+
+    async def put_files(self, container: str, tar: bytes) -> None:
+        """Unpacks an uncompressed tar at the container's root, running or not, with the owners and modes it
+        names; raises NotFound, EngineRefused."""
+        ...
+
+    async def rename(self, container: str, name: str) -> None:
+        """Gives the container another name; raises Conflict when the name is taken, NotFound."""
+        ...
+
+    async def exists(self, container: str, path: str) -> bool:
+        """Whether the container's file system, mounts aside, has this absolute path (links not followed)."""
+        ...
+
     async def start(self, container: str) -> None:
         """Starts it; raises PortTaken when a port to publish is held by somebody else."""
         ...
@@ -217,8 +257,11 @@ class Engine(Protocol):
         """Lines from the first one on (or the last `tail`); with `follow` until the container ends."""
         ...
 
-    async def exec(self, container: str, command: tuple[str, ...], bound: float) -> ExecResult:
-        """Runs a command inside the container within `bound` seconds; past it, exit status 124."""
+    async def exec(
+        self, container: str, command: tuple[str, ...], bound: float, user: str = ""
+    ) -> ExecResult:
+        """Runs a command inside the container within `bound` seconds; past it, exit status 124. `user` is
+        the container's own where ''."""
         ...
 
     async def volumes(self, project: str) -> tuple[VolumeFacts, ...]:
