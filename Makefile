@@ -12,7 +12,7 @@ demo: engine ## devbox up on sample/; Ctrl-C ends it
 	@trap : INT; $(WITH_ENGINE) .venv/bin/devbox up sample || test $$? -eq 130
 
 test: lint engine ## every check and every test, on a real engine
-	$(WITH_ENGINE) $(PYTHON) -m pytest tests/unit tests/engine tests/e2e
+	$(WITH_ENGINE) $(PYTHON) -m pytest --maxfail=8 tests/unit tests/engine tests/e2e
 
 test-unit: .venv/installed ## the tests that need no engine
 	$(PYTHON) -m pytest tests/unit

@@ -73,7 +73,12 @@ async def run_session(
     directory = make_runtime_directory(settings.config.root)
     with ProjectLock(directory), _stopping_on_signals(renderer) as stop:
         async with _ticking(renderer, stop):
-            engine = await connect()
+            try:
+                engine = await connect()
+            except asyncio.CancelledError:
+                # Asked to end before anything was begun.
+                _acknowledge(stop)
+                return stop.exit_code
             try:
                 return await _serve(engine, settings, directory, renderer, stop, watch=watch)
             finally:
@@ -103,10 +108,7 @@ async def _serve(
             looping = True
             await Loop(project, tools, watch=watch).run(serving, memory.last_number)
     except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if not stop.reason or task is None:
-            raise
-        task.uncancel()
+        _acknowledge(stop)
         await _end(engine, settings, ports, renderer)
         bus(SessionStopped(reason=stop.reason))
         return stop.exit_code
@@ -124,6 +126,14 @@ async def _serve(
         await logs.close()
         await ports.close()
     return 0
+
+
+def _acknowledge(stop: _Stop) -> None:
+    """Takes the cancellation that a signal asked for as handled; any other one is raised again."""
+    task = asyncio.current_task()
+    if not stop.reason or task is None:
+        raise asyncio.CancelledError
+    task.uncancel()
 
 
 async def _make_way(engine: Engine, info: EngineInfo, config: Config, memory: Memory) -> None:

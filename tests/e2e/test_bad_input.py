@@ -29,6 +29,25 @@ def test_no_engine(project: Path) -> None:
     assert "/nowhere/docker.sock" in done.stderr
 
 
+def test_ctrl_c_while_the_engine_has_not_answered_yet(project: Path, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "s"))
+        silent.listen()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "devbox", "up", str(project), "--output", "plain"],
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "DOCKER_HOST": f"unix://{tmp_path}/s"},
+        )
+        silent.settimeout(20)
+        asked, _ = silent.accept()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+        asked.close()
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+
+
 def test_no_permission_on_the_socket(project: Path, tmp_path: Path) -> None:
     # Root may open any socket; a TCP port nobody listens on is the nearest thing that a root test can see.
     done = run("up", str(project), DOCKER_HOST="tcp://127.0.0.1:1")
