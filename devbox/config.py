@@ -43,6 +43,7 @@ class Config(BaseModel):
     start_timeout: float
     stop_grace: float
     swap: Literal["rolling", "recreate"]
+    warm: bool
     keep_images: int
     sources: dict[str, str]
 
@@ -68,6 +69,7 @@ _NO_INGREDIENT = {
     "dockerfile",
     "env_files",
     "sources",
+    "warm",
     "keep_images",
     "stop_grace",
     "start_timeout",
@@ -155,6 +157,7 @@ def _resolve(root: Path, settings: Settings, sources: dict[str, str], environ: M
         start_timeout=settings.start_timeout,
         stop_grace=settings.stop_grace,
         swap=settings.swap,
+        warm=settings.warm,
         keep_images=settings.keep_images,
         sources=sources,
     )

@@ -161,6 +161,15 @@ class Staging:
 
 
 @dataclass(frozen=True, slots=True)
+class StagedFile:
+    """A staged path with what it will hold: a file's bytes or a link's target; `mtime` in whole seconds."""
+
+    path: StagedPath
+    content: bytes = b""
+    mtime: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Cold:
     """Why a revision cannot go live in a standby, in words that end "rolling: …"."""
 

@@ -37,6 +37,7 @@ class Settings(BaseModel):
         3.0, ge=0, description="seconds between asking a container to stop and killing it"
     )
     swap: Literal["rolling", "recreate"] = Field("rolling", description="how a new revision takes over")
+    warm: bool = Field(True, description="let source-only changes go live in a container that stands by")
     keep_images: int = Field(5, ge=1, description="how many of the project's images are kept")
 
 

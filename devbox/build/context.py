@@ -6,11 +6,12 @@ import os
 import stat
 import tarfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from devbox.digest import new_hasher
 from devbox.errors import Superseded
-from devbox.model import Entry, Kind, Snapshot
+from devbox.model import Entry, Kind, Snapshot, StagedFile, StagedPath, Staging
 
 _BLOCK = 512
 _PIECE = 256 * 1024
@@ -32,6 +33,30 @@ def tar_stream(root: Path, snapshot: Snapshot, extra: Mapping[str, bytes]) -> It
             buffer.clear()
     buffer += bytes(2 * _BLOCK)
     yield bytes(buffer)
+
+
+def read_staged(
+    root: Path, snapshot: Snapshot, extra: Mapping[str, bytes], staging: Staging
+) -> tuple[StagedFile, ...]:
+    """What a standby is given: the very bytes of the snapshot, as `tar_stream` sends them to the builder.
+
+    Blocks on the disk. Raises Superseded as `tar_stream` does.
+    """
+    return tuple(_staged(root, snapshot, extra, path) for path in staging.paths)
+
+
+def _staged(root: Path, snapshot: Snapshot, extra: Mapping[str, bytes], path: StagedPath) -> StagedFile:
+    if path.source in extra:
+        return StagedFile(path, extra[path.source])
+    place = os.path.join(root, path.source)  # noqa: PTH118 - as in _entry
+    if path.kind is Kind.FILE:
+        entry = snapshot.entries[path.source]
+        with _opened(place, path.source, entry) as (descriptor, mtime):
+            return StagedFile(path, b"".join(_content(descriptor, path.source, entry)), mtime)
+    if path.kind is Kind.SYMLINK:
+        target = _link_target(place, path.source, snapshot.entries[path.source])
+        return StagedFile(path, os.fsencode(target))
+    return StagedFile(path)
 
 
 def _pieces(root: Path, snapshot: Snapshot, extra: Mapping[str, bytes]) -> Iterator[bytes]:
@@ -68,6 +93,15 @@ def _link_target(path: str, name: str, entry: Entry) -> str:
 
 
 def _file(path: str, name: str, entry: Entry) -> Iterator[bytes]:
+    with _opened(path, name, entry) as (descriptor, mtime):
+        yield _header(name, mode=entry.mode, size=entry.size, mtime=mtime)
+        yield from _content(descriptor, name, entry)
+        yield _padding(entry.size)
+
+
+@contextmanager
+def _opened(path: str, name: str, entry: Entry) -> Iterator[tuple[int, int]]:
+    """The file's descriptor, and when it was changed in whole seconds."""
     try:
         descriptor = os.open(path, _OPEN_FLAGS)
     except OSError as error:
@@ -76,19 +110,22 @@ def _file(path: str, name: str, entry: Entry) -> Iterator[bytes]:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_size != entry.size:
             raise _changed(name)
-        yield _header(name, mode=entry.mode, size=entry.size, mtime=int(status.st_mtime))
-        hasher = new_hasher()
-        left = entry.size
-        while left:
-            piece = _read(descriptor, min(left, _PIECE), name)
-            left -= len(piece)
-            hasher.update(piece)
-            if not left and hasher.hexdigest() != entry.digest:
-                raise _changed(name)
-            yield piece
-        yield _padding(entry.size)
+        yield descriptor, int(status.st_mtime)
     finally:
         os.close(descriptor)
+
+
+def _content(descriptor: int, name: str, entry: Entry) -> Iterator[bytes]:
+    """The bytes of the snapshot, or Superseded before the last of them."""
+    hasher = new_hasher()
+    left = entry.size
+    while left:
+        piece = _read(descriptor, min(left, _PIECE), name)
+        left -= len(piece)
+        hasher.update(piece)
+        if not left and hasher.hexdigest() != entry.digest:
+            raise _changed(name)
+        yield piece
 
 
 def _read(descriptor: int, size: int, name: str) -> bytes:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from devbox.config import Config
@@ -22,16 +22,18 @@ from devbox.model import (
     Backend,
     Revision,
 )
-from devbox.release.spec import ROLE_APP
+from devbox.release.spec import ROLE_APP, ROLE_STANDBY, revision_in_name
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Every container and image of a project, newest revision first."""
+    """Every container and image of a project, newest revision first; `held` are images that containers were
+    really created from."""
 
     containers: tuple[ContainerFacts, ...]
     images: tuple[ImageFacts, ...]
     foreign: tuple[ContainerFacts, ...] = ()
+    held: frozenset[str] = frozenset()
 
     @property
     def last_number(self) -> int:
@@ -46,13 +48,28 @@ async def recall(engine: Engine, config: Config) -> Memory:
     containers, images = await asyncio.gather(
         engine.containers(config.project), engine.images(config.project)
     )
+    held = frozenset(item.image for item in containers)
+    containers = tuple(_as_released(item, images, config) for item in containers)
     containers = tuple(sorted(containers, key=lambda item: revision_number(item.labels), reverse=True))
     images = tuple(sorted(images, key=lambda item: revision_number(item.labels), reverse=True))
     return Memory(
         tuple(item for item in containers if is_ours(item.labels, config)),
         tuple(item for item in images if is_ours(item.labels, config)),
         tuple(item for item in containers if not is_ours(item.labels, config)),
+        held,
     )
+
+
+def _as_released(container: ContainerFacts, images: Iterable[ImageFacts], config: Config) -> ContainerFacts:
+    """A container that stood by and was told to go, with the labels of the revision that it became: its own
+    are those of the revision before, and cannot be changed."""
+    number = revision_in_name(container.name, config.project)
+    if container.labels.get(LABEL_ROLE) != ROLE_STANDBY or not number:
+        return container
+    for image in images:
+        if revision_number(image.labels) == number:
+            return replace(container, image=image.id, labels={**image.labels, LABEL_ROLE: ROLE_APP})
+    return container
 
 
 def is_ours(labels: Mapping[str, str], config: Config) -> bool:
@@ -101,5 +118,5 @@ def refuse_foreign_project(memory: Memory, config: Config) -> None:
 
 def superseded_images(memory: Memory, serving: Iterable[str], keep: int) -> tuple[str, ...]:
     """The ids of our own images that nobody needs: all but the newest `keep` and those that serve."""
-    needed = set(serving) | {item.image for item in memory.containers}
+    needed = set(serving) | {item.image for item in memory.containers} | memory.held
     return tuple(item.id for item in memory.images[keep:] if item.id not in needed)

@@ -21,6 +21,7 @@ from devbox.model import (
 )
 
 ROLE_APP = "app"
+ROLE_STANDBY = "standby"
 ROLE_VOLUME = "volume"
 ROLE_IMAGE = "image"
 
@@ -38,6 +39,18 @@ def revision_labels(config: Config, number: int, context_digest: str, role: str)
         LABEL_CONFIG_HASH: config.config_hash,
         LABEL_CONTEXT_DIGEST: context_digest,
     }
+
+
+def container_name(project: str, number: int) -> str:
+    """The name of a revision's container; one that stood by takes it when it is told to go, since labels
+    cannot change any more."""
+    return f"devbox-{project}-r{number}"
+
+
+def revision_in_name(name: str, project: str) -> int:
+    """The revision that a container's name tells, 0 where it tells none."""
+    number = name.removeprefix(container_name(project, 0)[:-1])
+    return int(number) if number != name and number.isdecimal() else 0
 
 
 def mounts(config: Config, image: ImageFacts) -> tuple[VolumeMount, ...]:
@@ -81,7 +94,7 @@ def container_spec(
         address = "127.0.0.1" if engine.publish_host in {"127.0.0.1", "localhost", "::1"} else ""
         published = tuple(PortMapping(address, 0, port) for port in sorted(wanted))
     return ContainerSpec(
-        name=f"devbox-{config.project}-r{revision.number}",
+        name=container_name(config.project, revision.number),
         image=revision.image,
         labels=revision_labels(config, revision.number, revision.context_digest, ROLE_APP),
         environment=config.environment,
