@@ -15,6 +15,7 @@
     │   ├── PullFailed             a base image cannot be had
     │   ├── BuildFailed            an instruction failed
     │   └── StartFailed            the container exited, or never became ready
+    ├── StandbyFailed          never shown as an error: the rolling way is taken instead, and why is said
     ├── Superseded             never shown as an error: a newer change made the round's result worthless
     ├── AlreadyRunning         exit 4: another devbox runs this project
     └── GateError              exit 1: the process that owns the host ports cannot be reached
@@ -143,6 +144,14 @@ class StartFailed(WorkError):
         super().__init__(what, cause=cause, hint=hint)
         self.exit_status = exit_status
         self.log = log
+
+
+class StandbyFailed(DevboxError):
+    """A standby cannot be made, or does not go; `offender` is the module that must not be loaded early."""
+
+    def __init__(self, what: str, *, offender: str = "") -> None:
+        super().__init__(what)
+        self.offender = offender
 
 
 class Superseded(DevboxError):

@@ -201,6 +201,22 @@ class BuildSuperseded(_Event):
     seconds: float
 
 
+class StandbyChanged(_Event):
+    """A standby of `revision` waits for the next source-only change (`ready`), or none does, and why.
+
+    `modules` counts what its interpreter has loaded already; `dropped` names what it must not load early, and
+    why; `seconds` is how long it took to get ready.
+    """
+
+    kind: Literal["standby.changed"] = "standby.changed"
+    revision: int
+    ready: bool
+    reason: str = ""
+    modules: int = 0
+    dropped: dict[str, str] = Field(default_factory=dict)
+    seconds: float = 0.0
+
+
 class ReleaseStarted(_Event):
     """A revision is on its way to serve."""
 
@@ -227,7 +243,8 @@ class TimingsInfo(BaseModel):
 class ReleaseServed(_Event):
     """The revision answers at `url`; nothing of an older one is sent new connections any more.
 
-    `strategy` is "rolling", "recreate", or "adopted" for a container that a former daemon left serving.
+    `strategy` is "warm", "rolling", "recreate", or "adopted" for a container that a former daemon left
+    serving.
     """
 
     kind: Literal["release.served"] = "release.served"
@@ -284,6 +301,7 @@ Event = Annotated[
     | BuildFinished
     | BuildFailed
     | BuildSuperseded
+    | StandbyChanged
     | ReleaseStarted
     | ReleaseServed
     | ReleaseFailed

@@ -49,7 +49,7 @@ def make_plan(
         ]
         return Plan(cause or _FIRST, _by_text((step, _FIRST) for step in steps))
     paths = changes.paths if changes else ()
-    expected = _expected(dockerfile, build_args, target, paths, previous)
+    expected = expected_steps(dockerfile, build_args, target, paths, previous)
     return Plan(cause or _cause(dockerfile, build_args, paths, previous), _by_text(expected))
 
 
@@ -61,7 +61,7 @@ def rerun_reasons(
     previous: Previous | None = None,
 ) -> Mapping[StepKey, str]:
     """Each step expected to run again, and why; raises DockerfileError as stage_closure does."""
-    expected = _expected(dockerfile, build_args, target, changed_paths, previous)
+    expected = expected_steps(dockerfile, build_args, target, changed_paths, previous)
     return {(step.stage, step.instruction.line): reason for step, reason in expected}
 
 
@@ -91,7 +91,7 @@ def source_only(
     False where nothing runs again, and where ADD would unpack a changed archive.
     """
     paths = tuple(changed_paths)
-    expected = _expected(dockerfile, build_args, target, paths, None)
+    expected = expected_steps(dockerfile, build_args, target, paths, None)
     if not expected:
         return False
     last = stage_closure(dockerfile, target, build_args)[-1]
@@ -109,7 +109,7 @@ def _only_copies(step: BuildStep, paths: Sequence[str]) -> bool:
     return False
 
 
-def _expected(
+def expected_steps(
     dockerfile: Dockerfile,
     build_args: Mapping[str, str],
     target: str,

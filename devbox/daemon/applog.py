@@ -8,6 +8,7 @@ import time
 from devbox.engine.protocol import Engine
 from devbox.errors import EngineError
 from devbox.events import AppLog, Emit
+from devbox.release.standby.wire import MARKER
 
 _LAST_LINES_BOUND = 1.0
 LINES_A_SECOND = 2000
@@ -73,6 +74,8 @@ class LogFollowers:
         try:
             allowance = Allowance()
             async for piece in self._engine.logs(container, follow=True, tail=tail):
+                if piece.line.startswith(MARKER):
+                    continue
                 dropped = allowance.dropped_before(time.monotonic())
                 if dropped:
                     line = f"({dropped} lines not shown: devbox shows {LINES_A_SECOND} a second)"

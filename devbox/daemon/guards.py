@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from devbox.daemon.news import failure_of
-from devbox.daemon.round import Tools
+from devbox.daemon.tools import Tools
 from devbox.daemon.work import Serving
 from devbox.engine.protocol import ContainerFacts
 from devbox.errors import DevboxError, EngineError, EngineUnreachable, GateError

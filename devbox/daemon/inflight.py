@@ -8,11 +8,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from devbox.build.plan import make_plan
-from devbox.daemon.round import Round, Tools
+from devbox.daemon.round import Round
+from devbox.daemon.standbys import Claim
+from devbox.daemon.tools import Tools
 from devbox.daemon.work import Identity, Served, Serving, Source, Work, worth_finishing
 from devbox.errors import DevboxError
 from devbox.events import BuildStep, BuildSuperseded, Event
-from devbox.model import StepState
+from devbox.model import Cold, StepState
 from devbox.watch import diff
 
 
@@ -79,11 +81,17 @@ class Inflight:
         self._work = self._round = self._task = None
         return True
 
-    def start(self, work: Work, previous: Serving | None, confirm: Callable[[Work], Awaitable[None]]) -> None:
+    def start(
+        self,
+        work: Work,
+        previous: Serving | None,
+        claim: Claim | Cold,
+        confirm: Callable[[Work], Awaitable[None]],
+    ) -> None:
         """Begins a round; none may be running."""
         self._running.clear()
         self._affected = None
-        self._work, self._round = work, Round(self._tools, work, previous, confirm)
+        self._work, self._round = work, Round(self._tools, work, previous, claim, confirm)
         self._task = self._group.create_task(self._run(self._round, work))
 
     def defers(self, source: Source) -> bool:

@@ -16,9 +16,10 @@ from devbox.daemon.inflight import Inflight, RoundEnded
 from devbox.daemon.news import News, failure_of
 from devbox.daemon.ownoutput import output_files
 from devbox.daemon.project import Project
-from devbox.daemon.round import Tools
 from devbox.daemon.service import Service
-from devbox.daemon.work import Identity, Served, Serving, Source, Verdict, Work, decide
+from devbox.daemon.standbys import Standbys
+from devbox.daemon.tools import Tools
+from devbox.daemon.work import Identity, Served, Serving, Source, Verdict, Work, cause_of, decide
 from devbox.errors import BuildFailed as BuildError
 from devbox.errors import ConfigError, DevboxError, EngineUnreachable, StartFailed, Superseded, UsageError
 from devbox.events import BuildFailed, ReleaseFailed, WatchDegraded
@@ -43,6 +44,7 @@ class Loop:
         self._number = 0
         self._attempted: Identity | None = None
         self._base: Source | None = None
+        self._served: Source | None = None
         self._unserved_since: float | None = None
         self._reading_failed = self._unreadable_told = ""
         self._called_off_in_row = 0
@@ -55,8 +57,11 @@ class Loop:
         try:
             async with asyncio.TaskGroup() as group:
                 self._begin(group, serving)
-                while True:
-                    await self._handle(await self._inbox.get())
+                try:
+                    while True:
+                        await self._handle(await self._inbox.get())
+                finally:
+                    await self._standbys.close()
         except ExceptionGroup as errors:
             expected, others = errors.split(DevboxError)
             if expected is None or others is not None:
@@ -68,6 +73,7 @@ class Loop:
         self._guards = Guards(self._tools, self._inbox.put_nowait, group)
         self._inflight = Inflight(self._tools, group, self._inbox.put_nowait, self._look_again)
         self._service = Service(self._tools, self._guards, group)
+        self._standbys = Standbys(self._tools)
         self._guards.watch_engine()
         self._guards.watch_gate()
         if serving is not None:
@@ -140,7 +146,10 @@ class Loop:
             serving=self._service.serving,
             retry=reloaded or any(path in source.snapshot.entries for path in look.paths),
         )
+        if self._service.serves(source.identity):
+            self._served = source
         if verdict is Verdict.NOTHING:
+            self._stand_by()
             if look.paths and self._inflight.identity is None:
                 self._news.nothing_changed(look.paths)
         elif self._inflight.settled:
@@ -164,11 +173,17 @@ class Loop:
             self._attempted = None
             self._news.unreadable(error, self._number, self._service.number)
 
+    def _stand_by(self) -> None:
+        """Has a standby of what serves wait for the next change."""
+        if self._watch and self._inflight.identity is None and self._service.number:
+            self._standbys.prepare(self._service.serving, self._served)
+
     async def _revert(self, source: Source, look: Look) -> None:
         """The disk is back to what serves: whatever else was tried is worth nothing any more."""
         await self._inflight.call_off("back to what serves")
         self._attempted, self._base, self._unserved_since = source.identity, source, None
         self._news.back_to(self._service.number, look.paths)
+        self._stand_by()
 
     async def _build(self, source: Source, look: Look) -> None:
         base, config = self._base, source.config
@@ -186,7 +201,7 @@ class Loop:
             config.target,
             changes if base else None,
             Previous(base.dockerfile, base.config.build_args) if base else None,
-            cause=self._cause(source),
+            cause=cause_of(source, base, self._service.serving, first=not self._number),
         )
         seen_for = time.monotonic() - look.first_seen
         if base is not None:
@@ -207,22 +222,8 @@ class Loop:
             detect=max(0.0, seen_for - source.seconds),
             insist=self._called_off_in_row >= _INSIST_AFTER,
         )
-        self._inflight.start(work, self._service.serving, self._confirm)
-
-    def _cause(self, source: Source) -> str:
-        """Why a build starts where no changed path says it; '' where one does."""
-        serving = self._service.serving
-        if self._base is None:
-            if serving is not None:
-                return "changed while devbox was not running"
-            return "first build of this session" if self._number else "first build"
-        if serving is not None and not serving.alive and serving.identity == source.identity:
-            return f"revision {serving.revision.number} had ended"
-        if self._base.identity == source.identity:
-            return "tried again"
-        if self._base.context_digest == source.context_digest:
-            return "settings changed"
-        return ""
+        claim = self._standbys.claim(source)
+        self._inflight.start(work, self._service.serving, claim, self._confirm)
 
     async def _confirm(self, work: Work) -> None:
         """Raises Superseded where the disk no longer holds what was built."""
@@ -259,6 +260,7 @@ class Loop:
         if isinstance(outcome, Served):
             self._unserved_since, self._called_off_in_row = None, 0
             self._service.replaced_by(outcome.serving, self._project.config)
+            self._served = work.source
         elif isinstance(outcome, Superseded):
             self._called_off_in_row += 1
             self._attempted = None

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from devbox.build.buildkit import BuildKitBuilder
 from devbox.build.classic import ClassicBuilder
 from devbox.build.dockerfile import base_images
-from devbox.build.frontend import Frontends
 from devbox.build.job import Builder, BuildJob, step_info
 from devbox.build.pull import pull_missing
-from devbox.daemon.applog import LogFollowers
-from devbox.daemon.hostports import HostPorts
+from devbox.daemon.fit import only_copied
 from devbox.daemon.portowner import name_owner
+from devbox.daemon.standbys import Claim
+from devbox.daemon.tools import Tools
+from devbox.daemon.warm import WarmBoot
 from devbox.daemon.work import Served, Serving, Work
-from devbox.engine.protocol import ContainerFacts, Engine, EngineInfo, ImageFacts
-from devbox.errors import EngineRefused, PortTaken
-from devbox.events import BuildFinished, BuildStarted, Emit, ReleaseServed, ReleaseStarted, TimingsInfo
-from devbox.model import Backend, Image, PortMapping, Revision
+from devbox.engine.protocol import ContainerFacts, ContainerSpec, ImageFacts
+from devbox.errors import EngineRefused, PortTaken, StandbyFailed
+from devbox.events import BuildFinished, BuildStarted, ReleaseServed, ReleaseStarted, TimingsInfo
+from devbox.model import Backend, Cold, Image, PortMapping, Revision
 from devbox.release.ports import browser_url, publish, retarget
 from devbox.release.probe import Readiness, backends, must_speak
 from devbox.release.spec import (
@@ -31,18 +31,7 @@ from devbox.release.spec import (
     revision_labels,
 )
 from devbox.release.strategies import Candidate, Handover, Hooks, recreate, rolling
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What every round of a session works with."""
-
-    engine: Engine
-    info: EngineInfo
-    frontends: Frontends
-    ports: HostPorts
-    logs: LogFollowers
-    emit: Emit
+from devbox.release.warm import warm
 
 
 class Round:
@@ -50,11 +39,17 @@ class Round:
     move: from then on the round can no longer be called off."""
 
     def __init__(
-        self, tools: Tools, work: Work, previous: Serving | None, confirm: Callable[[Work], Awaitable[None]]
+        self,
+        tools: Tools,
+        work: Work,
+        previous: Serving | None,
+        claim: Claim | Cold,
+        confirm: Callable[[Work], Awaitable[None]],
     ) -> None:
         self._tools = tools
         self._work = work
         self._previous = previous
+        self._claim = claim
         self._confirm_disk = confirm
         self.releasing = False
         self.committed = False
@@ -62,9 +57,18 @@ class Round:
     async def run(self) -> Served:
         """Builds and releases; raises WorkError, EngineError, UsageError or Superseded, with what served
         before still serving."""
-        image = await self._build()
-        self.releasing = True
-        return await self._release(image)
+        if isinstance(self._claim, Cold):
+            return await self._roll(await self._build(), self._claim.reason)
+        standby = WarmBoot(self._tools, self._work, self._claim, self._readiness)
+        serves = False
+        try:
+            image = await self._build()
+            outcome = await self._warm(image, standby)
+            serves = isinstance(outcome, Served)
+        finally:
+            if not serves:
+                await standby.discard()
+        return await self._roll(image, outcome.reason) if isinstance(outcome, Cold) else outcome
 
     async def _build(self) -> Image:
         work, tools = self._work, self._tools
@@ -85,6 +89,7 @@ class Round:
                 cached=_cached(image),
             )
         )
+        self.releasing = True
         return image
 
     def _builder(self) -> Builder:
@@ -108,38 +113,66 @@ class Round:
             network=config.build_network,
         )
 
-    async def _release(self, image: Image) -> Served:
-        work, tools = self._work, self._tools
-        config = work.source.config
-        revision = Revision(work.number, image.id, work.source.context_digest, config.config_hash)
-        tools.emit(ReleaseStarted(revision=revision.number, strategy=config.swap))
+    async def _warm(self, image: Image, standby: WarmBoot) -> Served | Cold:
+        """Lets the standby serve, or tells why the new container must start cold."""
+        if not only_copied(image):
+            return Cold("the build ran more than COPY")
+        booted = await standby.booted()
+        if isinstance(booted, Cold):
+            return booted
+        revision = self._revision(image)
+        self._tools.emit(ReleaseStarted(revision=revision.number, strategy="warm"))
+        ports = self._ports(standby.image)
+        check = self._spec(standby.image, revision, ports)
+        try:
+            handover = await warm(self._tools.engine, booted, standby.staging, check, self._hooks(ports))
+        except StandbyFailed as error:
+            return Cold(error.what)
+        await standby.serves()
+        return self._served(image, "warm", ports, handover, stage=booted.stage)
+
+    async def _roll(self, image: Image, reason: str) -> Served:
+        """Starts a container of the image and lets it serve; `reason` says why this is not done warm."""
+        tools, config = self._tools, self._work.source.config
+        revision = self._revision(image)
+        tools.emit(ReleaseStarted(revision=revision.number, strategy=config.swap, reason=reason))
         facts = await tools.engine.image(image.id)
         if facts is None:
-            raise EngineRefused(f"the image of build {work.number} is gone", cause="somebody removed it")
+            raise EngineRefused(f"the image of build {revision.number} is gone", cause="somebody removed it")
         for mount in mounts(config, facts):
             if mount.kind == "volume":
                 await tools.engine.ensure_volume(mount.source, project_labels(config, ROLE_VOLUME))
         ports = self._ports(facts)
         handover = await self._hand_over(facts, revision, ports)
+        return self._served(image, config.swap, ports, handover)
+
+    def _revision(self, image: Image) -> Revision:
+        source = self._work.source
+        return Revision(self._work.number, image.id, source.context_digest, source.config.config_hash)
+
+    def _served(
+        self,
+        image: Image,
+        strategy: str,
+        ports: tuple[PortMapping, ...],
+        handover: Handover,
+        stage: float = 0.0,
+    ) -> Served:
+        revision = self._revision(image)
         url = self._url(ports, handover.container)
-        serving = Serving(
-            revision,
-            handover.container.id,
-            tuple(self._backends(handover.container, ports).values()),
-            url,
-        )
-        tools.emit(
+        found = tuple(self._backends(handover.container, ports).values())
+        self._tools.emit(
             ReleaseServed(
                 revision=revision.number,
                 image=image.id,
-                strategy=config.swap,
+                strategy=strategy,
                 url=url,
-                timings=self._timings(image, handover),
+                timings=self._timings(image, handover, stage),
                 cached=_cached(image),
                 steps=len(image.steps),
             )
         )
-        return Served(serving, image)
+        return Served(Serving(revision, handover.container.id, found, url), image)
 
     def _ports(self, facts: ImageFacts) -> tuple[PortMapping, ...]:
         """The published mappings with the container ports that this very image serves on."""
@@ -149,32 +182,39 @@ class Round:
             return publish(config.ports, facts.exposed, command)
         return retarget(self._tools.ports.mappings, facts.exposed, command)
 
+    def _readiness(self, facts: ImageFacts) -> Readiness:
+        config, ports = self._work.source.config, self._ports(facts)
+        return Readiness(
+            port=next((port.container_port for port in ports if port.protocol == "tcp"), 0),
+            health_path=config.health_path,
+            healthcheck=facts.healthcheck,
+            speak=must_speak((*facts.entrypoint, *facts.command)),
+            timeout=config.start_timeout,
+        )
+
+    def _spec(self, facts: ImageFacts, revision: Revision, ports: tuple[PortMapping, ...]) -> ContainerSpec:
+        return container_spec(self._work.source.config, facts, revision, self._tools.info, ports)
+
+    def _hooks(self, ports: tuple[PortMapping, ...]) -> Hooks:
+        tools, number = self._tools, self._work.number
+
+        async def flip(container: ContainerFacts) -> None:
+            if self._work.source.config.swap == "rolling":
+                tools.ports.retarget(ports)
+                await tools.ports.flip(self._backends(container, ports))
+
+        return Hooks(
+            started=lambda container: tools.logs.follow(container, number),
+            confirm=self._confirm,
+            flip=flip,
+        )
+
     async def _hand_over(
         self, facts: ImageFacts, revision: Revision, ports: tuple[PortMapping, ...]
     ) -> Handover:
         tools, config = self._tools, self._work.source.config
-        command = (*facts.entrypoint, *facts.command)
-        candidate = Candidate(
-            spec=container_spec(config, facts, revision, tools.info, ports),
-            readiness=Readiness(
-                port=next((port.container_port for port in ports if port.protocol == "tcp"), 0),
-                health_path=config.health_path,
-                healthcheck=facts.healthcheck,
-                speak=must_speak(command),
-                timeout=config.start_timeout,
-            ),
-        )
-
-        async def flip(container: ContainerFacts) -> None:
-            if config.swap == "rolling":
-                tools.ports.retarget(ports)
-                await tools.ports.flip(self._backends(container, ports))
-
-        hooks = Hooks(
-            started=lambda container: tools.logs.follow(container, revision.number),
-            confirm=self._confirm,
-            flip=flip,
-        )
+        candidate = Candidate(self._spec(facts, revision, ports), self._readiness(facts))
+        hooks = self._hooks(ports)
         if config.swap == "rolling":
             return await rolling(tools.engine, tools.info, candidate, hooks)
         previous = self._previous.container if self._previous else None
@@ -198,12 +238,13 @@ class Round:
         published = container.published.get(f"{first.container_port}/{first.protocol}", ())
         return browser_url(first, published[0].port if published else first.host_port)
 
-    def _timings(self, image: Image, handover: Handover) -> TimingsInfo:
+    def _timings(self, image: Image, handover: Handover, stage: float) -> TimingsInfo:
         work = self._work
         return TimingsInfo(
             detect=round(work.detect, 4),
             context=round(work.source.seconds, 4),
             build=round(image.seconds, 4),
+            stage=round(stage, 4),
             boot=round(handover.boot, 4),
             flip=round(handover.flip, 4),
             total=round(time.monotonic() - work.first_seen, 4),

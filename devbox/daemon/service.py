@@ -11,8 +11,8 @@ from dataclasses import replace
 from devbox.config import Config
 from devbox.daemon.guards import AppEnded, Guards
 from devbox.daemon.housekeeping import remove_superseded_images
-from devbox.daemon.round import Tools
-from devbox.daemon.work import Serving
+from devbox.daemon.tools import Tools
+from devbox.daemon.work import Identity, Serving
 from devbox.errors import DevboxError, EngineError
 from devbox.events import AppExited
 from devbox.release.probe import log_tail
@@ -33,6 +33,10 @@ class Service:
     def number(self) -> int:
         """The revision that serves, 0 where none does."""
         return self.serving.revision.number if self.serving is not None and self.serving.alive else 0
+
+    def serves(self, identity: Identity) -> bool:
+        """Whether what has this identity serves and lives."""
+        return self.serving is not None and self.serving.alive and self.serving.identity == identity
 
     def take_over(self, serving: Serving) -> None:
         """Goes on with what a former daemon left serving."""

@@ -25,9 +25,9 @@ from devbox.daemon.loop import Loop
 from devbox.daemon.memory import Memory, recall, refuse_foreign_project
 from devbox.daemon.ownoutput import output_files, refuse_own_output
 from devbox.daemon.project import Project
-from devbox.daemon.round import Tools
 from devbox.daemon.source import Settings
 from devbox.daemon.teardown import release_ports, take_down
+from devbox.daemon.tools import Tools
 from devbox.daemon.work import Serving
 from devbox.engine import connect
 from devbox.engine.protocol import Engine, EngineInfo

@@ -126,6 +126,24 @@ def _serves(serving: Serving | None, now: Identity) -> bool:
     return serving is not None and serving.alive and serving.identity == now
 
 
+def cause_of(source: Source, base: Source | None, serving: Serving | None, *, first: bool) -> str:
+    """Why `source` is built where no changed path says it; '' where one does.
+
+    `base` is what was built last in this session, `first` says that nothing ever was.
+    """
+    if base is None:
+        if serving is not None:
+            return "changed while devbox was not running"
+        return "first build" if first else "first build of this session"
+    if serving is not None and not serving.alive and serving.identity == source.identity:
+        return f"revision {serving.revision.number} had ended"
+    if base.identity == source.identity:
+        return "tried again"
+    if base.context_digest == source.context_digest:
+        return "settings changed"
+    return ""
+
+
 def worth_finishing(running: Iterable[str], affected: Iterable[str]) -> bool:
     """Whether a superseded build should go on for its running step's sake: a RUN that the newer change does
     not touch, and whose result the next build takes from the cache."""

@@ -16,8 +16,10 @@ from docker import APIClient
 
 from devbox.engine import facts, handshake, objects, streams
 from devbox.engine.address import Address
+from devbox.engine.attach import attach
 from devbox.engine.calls import Calls
 from devbox.engine.protocol import (
+    Attached,
     BuildRequest,
     ContainerFacts,
     ContainerSpec,
@@ -130,6 +132,22 @@ class DockerEngine:
         """
         return await self._do(f"cannot create container {spec.name}", objects.create, spec)
 
+    async def attach(self, container: str) -> Attached:
+        """Attaches to a container made with `stdin`, before its start; raises NotFound."""
+        return await attach(self._transport, container)
+
+    async def put_files(self, container: str, tar: bytes) -> None:
+        """Unpacks an uncompressed tar at the container's root, running or not, with its owners and modes."""
+        await self._do(f"cannot put files into {facts.short(container)}", objects.put_files, container, tar)
+
+    async def rename(self, container: str, name: str) -> None:
+        """Gives the container another name; raises Conflict when the name is taken, NotFound."""
+        await self._do(f"cannot rename {facts.short(container)}", objects.rename, container, name)
+
+    async def exists(self, container: str, path: str) -> bool:
+        """Whether the container's file system, mounts aside, has this absolute path (links not followed)."""
+        return await self._do(f"cannot look into {facts.short(container)}", objects.exists, container, path)
+
     async def start(self, container: str) -> None:
         """Starts it.
 
@@ -156,13 +174,15 @@ class DockerEngine:
         """Lines from the first one on (or the last `tail`); with `follow` until the container ends."""
         return self._calls.stream(partial(streams.logs, self._transport, container, follow, tail))
 
-    async def exec(self, container: str, command: tuple[str, ...], bound: float) -> ExecResult:
+    async def exec(
+        self, container: str, command: tuple[str, ...], bound: float, user: str = ""
+    ) -> ExecResult:
         """Runs a command inside the container within `bound` seconds; past it, exit status 124.
 
         The engine has no way to end such a command: past its bound it is left to itself.
         """
         output, status = bytearray(), _TIMED_OUT
-        parts = self._calls.stream(partial(streams.execute, self._transport, container, command))
+        parts = self._calls.stream(partial(streams.execute, self._transport, container, command, user))
         try:
             async with asyncio.timeout(bound):
                 async for part in parts:

@@ -21,6 +21,7 @@ from devbox.model import LABEL_PROJECT, PortMapping, VolumeMount
 # Seconds that a removal which somebody else began may take, and between two looks at it.
 _REMOVAL_SECONDS = 10.0
 _REMOVAL_POLL = 0.05
+_NOT_FOUND = 404
 
 
 def _of(project: str) -> dict[str, str]:
@@ -100,6 +101,10 @@ def create(client: APIClient, spec: ContainerSpec) -> str:
     created = client.create_container(
         spec.image,
         command=list(spec.command) if spec.command is not None else None,
+        entrypoint=list(spec.entrypoint) if spec.entrypoint is not None else None,
+        working_dir=spec.working_directory or None,
+        user=spec.user or None,
+        stdin_open=spec.stdin,
         name=spec.name,
         environment=dict(spec.environment),
         labels=dict(spec.labels),
@@ -107,6 +112,26 @@ def create(client: APIClient, spec: ContainerSpec) -> str:
         host_config=host,
     )
     return str(created["Id"])
+
+
+def put_files(client: APIClient, name: str, tar: bytes) -> None:
+    """Unpacks a tar at the container's root."""
+    client.put_archive(name, "/", tar)
+
+
+def rename(client: APIClient, name: str, new_name: str) -> None:
+    """Gives it another name."""
+    client.rename(name, new_name)
+
+
+def exists(client: APIClient, name: str, path: str) -> bool:
+    """Whether the container's file system has a path."""
+    url = f"{client.base_url}/v{client.api_version}/containers/{name}/archive"
+    response = client.head(url, params={"path": path})
+    if response.status_code == _NOT_FOUND:
+        return False
+    response.raise_for_status()
+    return True
 
 
 def _mount(mount: VolumeMount) -> Mount:

@@ -155,11 +155,15 @@ def _await_start(transport: Transport, container: str) -> None:
 
 
 def execute(
-    transport: Transport, container: str, command: tuple[str, ...], put: Callable[[bytes | int], None]
+    transport: Transport,
+    container: str,
+    command: tuple[str, ...],
+    user: str,
+    put: Callable[[bytes | int], None],
 ) -> None:
     """Puts the output of a command in pieces, then its exit status."""
     with translated(f"cannot run a command in {facts.short(container)}", transport.address.url):
-        created = transport.client.exec_create(container, list(command))["Id"]
+        created = transport.client.exec_create(container, list(command), user=user)["Id"]
         with transport.client.post(
             transport.url(f"/exec/{created}/start"),
             json={"Detach": False, "Tty": False},

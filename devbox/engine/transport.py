@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import subprocess
 import tempfile
 import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import docker
 import requests
@@ -206,6 +208,21 @@ class Transport:
         """The full address of an API path, with the negotiated version."""
         return f"{self.client.base_url}/v{self.client.api_version}{path}"
 
+    def dial(self) -> tuple[socket.socket, ssl.SSLContext | None, str]:
+        """A connection of its own, what TLS is to be spoken over it with, and the engine's host name.
+
+        Blocks, READ_SECONDS at most; raises OSError.
+        """
+        address = self.address
+        if self._ssh is not None:
+            return self._ssh.dial(READ_SECONDS), None, ""
+        if address.scheme != "tcp":
+            return _dial_unix(address.path, READ_SECONDS), None, ""
+        parts = urlsplit(address.url)
+        connection = socket.create_connection((address.host, parts.port or 2375), READ_SECONDS)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection, _context(address), address.host
+
     def errors(self) -> str:
         """What the way to the engine complained about, '' where it has no voice of its own."""
         return self._ssh.errors() if self._ssh is not None else ""
@@ -215,6 +232,19 @@ class Transport:
         self.client.close()
         if self._ssh is not None:
             self._ssh.close()
+
+
+def _context(address: Address) -> ssl.SSLContext | None:
+    tls = address.tls
+    if tls is None:
+        return None
+    context = ssl.create_default_context(cafile=tls.ca_cert or None)
+    if not tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if tls.cert:
+        context.load_cert_chain(*tls.cert)
+    return context
 
 
 def _dial_unix(path: str, timeout: float | None) -> socket.socket:

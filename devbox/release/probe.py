@@ -11,6 +11,7 @@ from devbox.engine.protocol import ContainerFacts, Engine, EngineInfo
 from devbox.errors import EngineError, NotFound, StartFailed
 from devbox.model import Backend
 from devbox.release.listening import Diagnosis, diagnose, parse
+from devbox.release.standby.wire import MARKER
 
 _POLL = 0.004
 _POLL_HEALTH = 0.05
@@ -115,9 +116,8 @@ async def log_tail(engine: Engine, container: str) -> tuple[str, ...]:
     """The last lines that a container wrote; empty where it is gone, or nothing comes within 5 seconds."""
     try:
         async with asyncio.timeout(_ANSWER_BOUND):
-            return tuple(
-                [piece.line async for piece in engine.logs(container, follow=False, tail=_LOG_LINES)]
-            )
+            pieces = [piece async for piece in engine.logs(container, follow=False, tail=_LOG_LINES)]
+            return tuple(piece.line for piece in pieces if not piece.line.startswith(MARKER))
     except (EngineError, TimeoutError):
         return ()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from devbox.config import Config
@@ -100,4 +101,20 @@ def container_spec(
         environment=config.environment,
         mounts=mounts(config, image),
         ports=published,
+    )
+
+
+def standby_spec(
+    application: ContainerSpec, name: str, argv: Sequence[str], environment: Mapping[str, str], cwd: str
+) -> ContainerSpec:
+    """A container that stands by for `application`, whose process would be `argv`: alike but for its role."""
+    return replace(
+        application,
+        name=name,
+        labels={**application.labels, LABEL_ROLE: ROLE_STANDBY},
+        environment=environment,
+        entrypoint=tuple(argv[:1]),
+        command=tuple(argv[1:]),
+        working_directory=cwd,
+        stdin=True,
     )

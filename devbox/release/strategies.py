@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from devbox.engine.protocol import ContainerFacts, ContainerSpec, Engine, EngineInfo
-from devbox.errors import Conflict, EngineError
+from devbox.errors import Conflict
 from devbox.model import LABEL_PROJECT, LABEL_ROOT
+from devbox.release.carry import CLEANUP_BOUND, carried, shielded
 from devbox.release.probe import Readiness, wait_ready
 
-_CLEANUP_BOUND = 15.0
 _OWNER = (LABEL_PROJECT, LABEL_ROOT)
 
 
@@ -88,7 +87,7 @@ async def recreate(
         await hooks.confirm()
         if previous is not None:
             stopped = True
-            await _carried(engine.stop(previous, grace), grace + _CLEANUP_BOUND)
+            await carried(engine.stop(previous, grace), grace + CLEANUP_BOUND)
         flipped = time.monotonic()
         await engine.start(container)
         hooks.started(container)
@@ -116,7 +115,7 @@ async def _create(engine: Engine, spec: ContainerSpec) -> str:
         made.append(await _create_in_place(engine, spec))
 
     try:
-        await _carried(create(), _CLEANUP_BOUND)
+        await carried(create(), CLEANUP_BOUND)
     except asyncio.CancelledError:
         for container in made:
             await _remove(engine, container)
@@ -138,29 +137,8 @@ async def _create_in_place(engine: Engine, spec: ContainerSpec) -> str:
 
 async def _remove(engine: Engine, container: str) -> None:
     """Removes a container also while this task is being cancelled; an engine that is gone is no new error."""
-    await _shielded(engine.remove_container(container))
+    await shielded(engine.remove_container(container))
 
 
 async def _start_again(engine: Engine, container: str) -> None:
-    await _shielded(engine.start(container))
-
-
-async def _shielded(work: Coroutine[object, object, None]) -> None:
-    """Carries work to its end, 15 s at most, also while this task is being cancelled; its failure is none."""
-    with contextlib.suppress(TimeoutError, EngineError):
-        async with asyncio.timeout(_CLEANUP_BOUND):
-            await _carried(work, _CLEANUP_BOUND)
-
-
-async def _carried(work: Coroutine[object, object, None], bound: float) -> None:
-    """Waits for work that the engine goes on with whether or not anybody waits: a cancellation takes effect
-    only at its end, or after `bound` seconds."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task}, timeout=bound)
-        raise
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    await shielded(engine.start(container))

@@ -28,6 +28,11 @@
         devbox:   revision 6 keeps serving
     build.superseded
         devbox: build 7 superseded: app/main.py changed again
+    standby.changed
+        devbox: no standby for revision 7: the application is no Python program
+        devbox: standby for revision 7 loads grpc late: it started a thread
+    release.started
+        devbox: revision 7 starts cold: requirements.txt is read by RUN pip install -r requirements.txt
     release.served
         devbox: revision 7 serving http://127.0.0.1:8000 in 0.14s (build 0.08s, 5 of 6 steps cached)
         devbox: revision 7 serving http://127.0.0.1:8000 in 0.40s (recreate)
@@ -52,8 +57,9 @@
         devbox: build 7 still running, 20s
         devbox: revision 7 still starting, 20s
 
-Not printed: change.detected, build.finished, release.started (the lines around them say it), steps that were
-cached, the output of steps that succeed. Instructions are cut to 60 characters.
+Not printed: change.detected, build.finished, a standby that is ready, release.started without a reason (the
+lines around them say it), steps that were cached, the output of steps that succeed. Instructions are cut to
+60 characters.
 """
 
 from __future__ import annotations
@@ -80,8 +86,10 @@ from devbox.events import (
     Failure,
     ReleaseFailed,
     ReleaseServed,
+    ReleaseStarted,
     SessionStarted,
     SessionStopped,
+    StandbyChanged,
     WatchDegraded,
 )
 from devbox.model import StepState
@@ -178,6 +186,20 @@ def _(event: BuildFailed) -> list[str]:
 @lines.register
 def _(event: BuildSuperseded) -> list[str]:
     return [_own(f"build {event.build} superseded: {clean(event.cause)}")]
+
+
+@lines.register
+def _(event: StandbyChanged) -> list[str]:
+    if not event.ready:
+        return [_own(f"no standby for revision {event.revision}: {clean(event.reason)}")]
+    what = f"standby for revision {event.revision} loads"
+    return [_own(f"{what} {clean(name)} late: {clean(why)}") for name, why in event.dropped.items()]
+
+
+@lines.register
+def _(event: ReleaseStarted) -> list[str]:
+    reason = clean(event.reason)
+    return [_own(f"revision {event.revision} starts cold: {reason}")] if reason else []
 
 
 @lines.register

@@ -13,7 +13,7 @@ import pytest
 
 from devbox.daemon import guards as module
 from devbox.daemon.guards import AppEnded, EngineReturned, Guards
-from devbox.daemon.round import Tools
+from devbox.daemon.tools import Tools
 from devbox.engine.fake import Behaviour, FakeEngine
 from devbox.engine.protocol import ContainerSpec
 from devbox.errors import EngineRefused, EngineUnreachable, GateError

@@ -18,8 +18,8 @@ from devbox.daemon.bus import Bus
 from devbox.daemon.hostports import HostPorts
 from devbox.daemon.loop import Loop
 from devbox.daemon.project import Project
-from devbox.daemon.round import Tools
 from devbox.daemon.source import Settings
+from devbox.daemon.tools import Tools
 from devbox.engine.fake import Behaviour, FakeBuild, FakeEngine
 from devbox.events import (
     AppExited,

@@ -334,7 +334,7 @@ async def test_a_cleanup_that_hangs_is_given_up(engine: FakeEngine, monkeypatch:
         async def remove_container(self, container: str) -> None:
             await asyncio.Event().wait()
 
-    monkeypatch.setattr("devbox.release.strategies._CLEANUP_BOUND", 0.1)
+    monkeypatch.setattr("devbox.release.carry.CLEANUP_BOUND", 0.1)
     hanging = Hanging()
     before = asyncio.all_tasks()
     with pytest.raises(DevboxError, match="exited with status 3"):

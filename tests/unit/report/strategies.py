@@ -50,7 +50,9 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "timings": TIMINGS,
     "exit_status": st.integers(0, 255),
     "out_of_memory": st.booleans(),
-    "expected": st.dictionaries(WORDS, WORDS, max_size=3),
+    **dict.fromkeys(("expected", "dropped"), st.dictionaries(WORDS, WORDS, max_size=3)),
+    "ready": st.booleans(),
+    "modules": NUMBERS,
     "stream": st.sampled_from(["stdout", "stderr"]),
     "at": st.floats(0, 10_000),
 }

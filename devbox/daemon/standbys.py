@@ -1,0 +1,195 @@
+"""The standby of what serves: made while nothing happens, given to the round that can use it."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from dataclasses import dataclass
+
+from devbox.build.staging import survey
+from devbox.daemon.fit import fit
+from devbox.daemon.tools import Tools
+from devbox.daemon.work import Identity, Serving, Source
+from devbox.engine.protocol import ContainerSpec, ImageFacts
+from devbox.errors import StandbyFailed
+from devbox.events import StandbyChanged
+from devbox.model import Cold, Staging
+from devbox.release.spec import container_spec, mounts, standby_spec
+from devbox.release.standby import wire
+from devbox.release.standby.command import Launch
+from devbox.release.standby.look import directories_among, loaded_since, look
+from devbox.release.standby.preload import preload_modules
+from devbox.release.standby.spare import Spare, prepare
+
+_MOST_OFFENDERS = 20
+NOT_YET = "no standby was ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A standby that waits, and what it was made from."""
+
+    spare: Spare
+    image: ImageFacts
+    launch: Launch
+    directories: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A standby given to one round, perhaps still in the making; `base` is the source of its image."""
+
+    making: asyncio.Task[Made]
+    base: Source
+
+    def fitting(self, now: Source) -> Staging | Cold:
+        """What makes it equal the image built from `now`; asked once it is made, this is certain."""
+        made = self.making.result() if self.making.done() else None
+        known = made.directories if made else frozenset[str]()
+        mounted = mounts(now.config, made.image) if made else now.config.volumes
+        script = made.launch.script if made else False
+        return fit(self.base, now, mounted, known.__contains__, script=script)
+
+    async def discard(self) -> None:
+        """Removes the standby, made or not; also while this task is being cancelled."""
+        self.making.cancel()
+        await asyncio.wait({self.making})
+        if not self.making.cancelled() and self.making.exception() is None:
+            await self.making.result().spare.discard()
+
+
+class Standbys:
+    """At most one standby, of the revision that serves. What is made ends with `close`, or with the round
+    that claimed it."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._spare: Claim | None = None
+        self._why_none = NOT_YET
+        self._told = ""
+        self._refused: Identity | None = None
+        self._denied: dict[str, str] = {}
+        self._learned: dict[str, None] = {}
+        self._launches: dict[tuple[str, bytes], Launch] = {}
+        self._dropping: set[asyncio.Task[None]] = set()
+
+    def prepare(self, serving: Serving | None, source: Source | None) -> None:
+        """Begins a standby of what serves, which was built from `source`, unless there is one already."""
+        if serving is None or source is None or serving.identity != source.identity:
+            return
+        if source.config.swap != "rolling" or not source.config.warm:
+            self._drop("warm = false" if source.config.swap == "rolling" else "")
+            return
+        spare = self._spare
+        if self._refused == source.identity or (spare and spare.base.identity == source.identity):
+            return
+        self._drop(NOT_YET)
+        self._spare = Claim(asyncio.create_task(self._make(serving, source)), source)
+        self._spare.making.add_done_callback(lambda making: self._made(making, serving, source))
+
+    def claim(self, source: Source) -> Claim | Cold:
+        """The standby, if it can become what will be built from `source`; the caller discards it then."""
+        spare = self._spare
+        if spare is None:
+            return Cold(self._why_none)
+        staging = spare.fitting(source)
+        if isinstance(staging, Cold):
+            return staging
+        self._spare, self._why_none = None, NOT_YET
+        return spare
+
+    async def close(self) -> None:
+        """Discards the standby."""
+        self._drop(NOT_YET)
+        if self._dropping:
+            await asyncio.wait(self._dropping)
+
+    def _drop(self, why: str) -> None:
+        spare, self._spare, self._why_none = self._spare, None, why
+        if spare is not None:
+            task = asyncio.create_task(spare.discard())
+            self._dropping.add(task)
+            task.add_done_callback(self._dropping.discard)
+
+    def _made(self, making: asyncio.Task[Made], serving: Serving, source: Source) -> None:
+        """Says what became of a standby; what failed is no standby any more."""
+        number = serving.revision.number
+        if making.cancelled():
+            return
+        error = making.exception()
+        if error is None:
+            self._told = ""
+            ready = making.result().spare.ready
+            self._tools.emit(
+                StandbyChanged(
+                    revision=number,
+                    ready=True,
+                    modules=ready.modules,
+                    dropped=self._denied,
+                    seconds=round(ready.seconds, 4),
+                )
+            )
+            return
+        if self._spare is not None and self._spare.making is making:
+            self._spare, self._why_none = None, str(error)
+        if isinstance(error, StandbyFailed):
+            # Another try with the same image and settings would end alike.
+            self._refused = source.identity
+        if str(error) != self._told:
+            self._told = str(error)
+            self._tools.emit(StandbyChanged(revision=number, ready=False, reason=str(error)))
+
+    async def _make(self, serving: Serving, source: Source) -> Made:
+        """Makes one, leaving out modules that must not be loaded early; raises StandbyFailed, EngineError."""
+        engine = self._tools.engine
+        image = await engine.image(serving.revision.image)
+        if image is None:
+            raise StandbyFailed("its image is gone")
+        launch = await self._launch(serving, source, image)
+        asked, owners = survey(source.dockerfile, source.config.build_args, source.config.target)
+        directories = await directories_among(engine, serving.container, asked)
+        for name in await loaded_since(engine, serving.container):
+            self._learned[name] = None
+        static = await asyncio.to_thread(_modules, source, launch)
+        while True:
+            wanted = tuple(dict.fromkeys((*static, *self._learned))) if static else ()
+            orders = wire.Orders(tuple(name for name in wanted if name not in self._denied), owners)
+            try:
+                spare = await prepare(engine, self._spec(serving, source, image, launch), orders)
+            except StandbyFailed as error:
+                if not error.offender or len(self._denied) >= _MOST_OFFENDERS:
+                    raise
+                self._denied[error.offender] = error.what
+            else:
+                return Made(spare, image, launch, directories)
+
+    async def _launch(self, serving: Serving, source: Source, image: ImageFacts) -> Launch:
+        """How the application is begun: asked of a container that began cold, and then remembered."""
+        key = (source.config.config_hash, source.dockerfile_bytes)
+        known = self._launches.get(key)
+        if known is None:
+            known = await look(self._tools.engine, serving.container, image)
+            self._launches = {key: known}
+        return known
+
+    def _spec(self, serving: Serving, source: Source, image: ImageFacts, launch: Launch) -> ContainerSpec:
+        config = source.config
+        ports = self._tools.ports.mappings
+        application = container_spec(config, image, serving.revision, self._tools.info, ports)
+        name = f"devbox-{config.project}-standby-{uuid.uuid4().hex[:8]}"
+        environment = {**launch.environment, **wire.environment(launch.environment)}
+        return standby_spec(application, name, launch.argv, environment, launch.cwd)
+
+
+def _modules(source: Source, launch: Launch) -> tuple[str, ...]:
+    """What the application loads of others' modules, as far as its own source tells; reads the disk."""
+    root = source.config.context
+    paths = frozenset(name for name in source.snapshot.entries if name.endswith(".py"))
+
+    def read(path: str) -> str | None:
+        try:
+            return (root / path).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return None
+
+    return preload_modules(paths, read, launch.argv)

@@ -1,0 +1,1 @@
+"""A container that stands by for the next source-only change."""
