@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from devbox.config import Config
 from devbox.daemon.hostports import HostPorts
@@ -52,7 +53,9 @@ async def _take(
         ready = await wait_ready(engine, found.id, info, Readiness(port=first, timeout=_ANSWERS_WITHIN))
     except (StartFailed, EngineError):
         return None
-    return await _point(info, ports, config, ready, mappings)
+    # What it was released as stands in `found`: the engine tells what it was made as.
+    released = replace(ready, image=found.image, labels=found.labels)
+    return await _point(info, ports, config, released, mappings)
 
 
 async def _point(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from devbox.build.buildkit import BuildKitBuilder
 from devbox.build.classic import ClassicBuilder
@@ -124,6 +125,7 @@ class Round:
         self._tools.emit(ReleaseStarted(revision=revision.number, strategy="warm"))
         ports = self._ports(standby.image)
         check = self._spec(standby.image, revision, ports)
+        check = replace(check, name=f"{check.name}-check")
         try:
             handover = await warm(self._tools.engine, booted, standby.staging, check, self._hooks(ports))
         except StandbyFailed as error:

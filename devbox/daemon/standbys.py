@@ -65,7 +65,7 @@ class Standbys:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._spare: Claim | None = None
-        self._why_none = NOT_YET
+        self._why_none = ""
         self._told = ""
         self._refused: Identity | None = None
         self._denied: dict[str, str] = {}

@@ -14,6 +14,7 @@ from pathlib import Path
 from devbox.engine.fake_container import Behaviour, FakeContainer
 from devbox.engine.fake_images import FakeBuild, FakeImages
 from devbox.engine.fake_presence import Listeners, Presence
+from devbox.engine.fake_streams import FakeStreams, names_in
 from devbox.engine.protocol import (
     BuildRequest,
     ContainerFacts,
@@ -180,6 +181,29 @@ class FakeEngine:
         self._note("create", made)
         return made.id
 
+    async def attach(self, container: str) -> FakeStreams:
+        """Attaches to a container made with `stdin`."""
+        self._presence.check()
+        return FakeStreams(self._existing(container))
+
+    async def put_files(self, container: str, tar: bytes) -> None:
+        """Remembers the names of what is unpacked."""
+        self._presence.check()
+        self._existing(container).files |= names_in(tar)
+
+    async def rename(self, container: str, name: str) -> None:
+        """Gives the container another name; raises Conflict when the name is taken."""
+        self._presence.check()
+        known = self._existing(container)
+        if self._container(name) not in (None, known):
+            raise Conflict(f"cannot rename {known.name}", cause="the name is in use")
+        known.name = name
+
+    async def exists(self, container: str, path: str) -> bool:
+        """Whether `put_files` put it there."""
+        self._presence.check()
+        return path in self._existing(container).files
+
     async def start(self, container: str) -> None:
         """Starts it; raises PortTaken for a port in `taken_ports` or published by another container."""
         self._presence.check()
@@ -234,7 +258,13 @@ class FakeEngine:
         while (line := await self._presence.unless_gone(anext(lines, None))) is not None:
             yield line
 
-    async def exec(self, container: str, command: tuple[str, ...], bound: float) -> ExecResult:
+    async def exec(
+        self,
+        container: str,
+        command: tuple[str, ...],
+        bound: float,
+        user: str = "",  # noqa: ARG002 - a fake container has no users
+    ) -> ExecResult:
         """What the behaviour says of the command; one that never ends gives 124 after `bound` seconds."""
         self._presence.check()
         known = self._existing(container)
@@ -265,7 +295,7 @@ class FakeEngine:
         for known in self._containers.values():
             for key, places in known.facts().published.items():
                 if key.endswith(f"/{protocol}") and any(place.port == port for place in places):
-                    return known.spec.name
+                    return known.name
         return ""
 
     async def events(self) -> AsyncGenerator[EngineEvent, None]:
@@ -275,7 +305,7 @@ class FakeEngine:
             yield event
 
     def _container(self, container: str) -> FakeContainer | None:
-        named = (known for known in self._containers.values() if known.spec.name == container)
+        named = (known for known in self._containers.values() if known.name == container)
         return self._containers.get(container) or next(named, None)
 
     def _existing(self, container: str) -> FakeContainer:

@@ -20,7 +20,8 @@ class Behaviour:
 
     Once started it writes `log` to stdout, then ends with status `exits` if that is set; else, where
     `listens`, it answers any request on `port` with `text` and HTTP status `status`. `executes` are the
-    answers to commands run inside it, None for one that never ends; an unknown command gives status 0.
+    answers to commands run inside it, None for one that never ends; an unknown command gives status 0. With
+    `echoes` it writes each line of its standard input to stdout, and ends with status 0 when that ends.
     """
 
     text: str = "hello"
@@ -31,6 +32,7 @@ class Behaviour:
     exits: int | None = None
     out_of_memory: bool = False
     executes: Mapping[tuple[str, ...], ExecResult | None] = field(default_factory=dict)
+    echoes: bool = False
 
 
 class FakeContainer:
@@ -45,10 +47,13 @@ class FakeContainer:
         self.exit_status = 0
         self.out_of_memory = False
         self.removed = False
+        self.name = spec.name
+        self.files: set[str] = set()
         # The engine gives a container its image's labels, its own over them.
         self.labels = {**image.labels, **spec.labels}
         self._image = image.id
-        self._command = (*image.entrypoint, *(spec.command if spec.command is not None else image.command))
+        entrypoint = spec.entrypoint if spec.entrypoint is not None else image.entrypoint
+        self._command = (*entrypoint, *(spec.command if spec.command is not None else image.command))
         self._address = f"127.0.0.{1 + number}"
         self._published: dict[str, tuple[Backend, ...]] = {}
         self._log: list[LogLine] = []
@@ -60,7 +65,7 @@ class FakeContainer:
         running = self.status == "running"
         return ContainerFacts(
             id=self.id,
-            name=self.spec.name,
+            name=self.name,
             image=self._image,
             status=self.status,
             labels=dict(self.labels),

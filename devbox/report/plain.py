@@ -32,7 +32,7 @@
         devbox: no standby for revision 7: the application is no Python program
         devbox: standby for revision 7 loads grpc late: it started a thread
     release.started
-        devbox: revision 7 starts cold: requirements.txt is read by RUN pip install -r requirements.txt
+        devbox: revision 7 rolling: RUN pip install -r requirements.txt is run again
     release.served
         devbox: revision 7 serving http://127.0.0.1:8000 in 0.14s (build 0.08s, 5 of 6 steps cached)
         devbox: revision 7 serving http://127.0.0.1:8000 in 0.40s (recreate)
@@ -199,7 +199,7 @@ def _(event: StandbyChanged) -> list[str]:
 @lines.register
 def _(event: ReleaseStarted) -> list[str]:
     reason = clean(event.reason)
-    return [_own(f"revision {event.revision} starts cold: {reason}")] if reason else []
+    return [_own(f"revision {event.revision} {clean(event.strategy)}: {reason}")] if reason else []
 
 
 @lines.register

@@ -132,7 +132,8 @@ class Up:
 
     def said(self) -> str:
         """Everything printed, for a failing test."""
-        kinds = "\n".join(json.dumps(event)[:300] for event in self.events[-40:])
+        told = [event for event in self.events if event["kind"] != "app.log"] + self.of("app.log")[-10:]
+        kinds = "\n".join(json.dumps(event)[:400] for event in told[-60:])
         return f"{kinds}\n{''.join(self.errors)}"
 
     def serves(self, text: str, path: str = "/", bound: float = BOUND) -> None:

@@ -251,7 +251,9 @@ async def test_one_that_is_removed_is_told(engine: FakeEngine) -> None:
 
 async def test_an_end_during_a_healthcheck_is_an_exit(engine: FakeEngine) -> None:
     class Ending(FakeEngine):
-        async def exec(self, container: str, command: tuple[str, ...], bound: float) -> ExecResult:
+        async def exec(
+            self, container: str, command: tuple[str, ...], bound: float, user: str = ""
+        ) -> ExecResult:
             asyncio.get_running_loop().call_later(
                 0.02, lambda: ends.append(asyncio.ensure_future(self.end(container, 4)))
             )

@@ -158,7 +158,7 @@ def first_served() -> list[Event]:
         BuildStep(build=1, step=step(5, StepState.DONE, 0.03)),
         BuildStep(build=1, step=step(6, StepState.DONE, 0.01)),
         BuildFinished(build=1, image="sha256:1", seconds=15.2, steps=done, cached=0),
-        ReleaseStarted(revision=1, strategy="rolling", reason="first revision"),
+        ReleaseStarted(revision=1, strategy="rolling"),
         AppLog(revision=1, stream="stderr", line="\x1b[32mINFO\x1b[0m:     Application startup complete."),
         ReleaseServed(
             revision=1,

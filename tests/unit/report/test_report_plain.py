@@ -177,7 +177,7 @@ EXAMPLES: tuple[Event, ...] = (
     ReleaseStarted(
         revision=7,
         strategy="rolling",
-        reason="requirements.txt is read by RUN pip install -r requirements.txt",
+        reason="RUN pip install -r requirements.txt is run again",
     ),
     _served("warm", 0.14, build=0.08, steps=6),
     _served("recreate", 0.4),
