@@ -100,7 +100,8 @@ def pause(seconds: float) -> None:
     call.pause(seconds)
 
 
-def _closed() -> EngineUnreachable:
+def engine_closed() -> EngineUnreachable:
+    """What becomes of a call on an adapter that was closed."""
     return EngineUnreachable("the engine is closed", cause="devbox has ended its use of it")
 
 
@@ -189,7 +190,7 @@ class Calls:
                 for item in items:
                     yield item
             if isinstance(mailbox.error, Aborted):
-                raise _closed() from mailbox.error
+                raise engine_closed() from mailbox.error
             if mailbox.error is not None:
                 raise mailbox.error
         finally:
@@ -215,7 +216,7 @@ class Calls:
         thread = threading.Thread(target=body, name=THREAD_NAME, daemon=False)
         with self._lock:
             if self._closed:
-                raise _closed()
+                raise engine_closed()
             self._open[call] = thread
             thread.start()
         return thread

@@ -44,6 +44,36 @@ def frame(header: bytes) -> tuple[Stream, int]:
     return _STREAMS.get(header[0], "stdout"), int.from_bytes(header[4:8], "big")
 
 
+class Frames:
+    """Takes the frames of a stream apart, however they were cut on their way."""
+
+    def __init__(self) -> None:
+        self._header = b""
+        self._stream: Stream = "stdout"
+        self._left = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether what came so far ends with a frame's end."""
+        return not self._left and not self._header
+
+    def feed(self, data: bytes) -> Iterator[tuple[Stream, bytes]]:
+        """What `data` has of each stream, in order; a frame may come in several pieces."""
+        rest = memoryview(data)
+        while rest:
+            if not self._left:
+                missing = FRAME_HEADER - len(self._header)
+                self._header += rest[:missing]
+                rest = rest[missing:]
+                if len(self._header) == FRAME_HEADER:
+                    self._stream, self._left = frame(self._header)
+                    self._header = b""
+                continue
+            piece, rest = rest[: self._left], rest[self._left :]
+            self._left -= len(piece)
+            yield self._stream, bytes(piece)
+
+
 class SeenMessages:
     """Which messages of a log have come, told by the engine's time stamps, which only grow in a stream.
 

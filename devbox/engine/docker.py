@@ -16,7 +16,7 @@ from docker import APIClient
 
 from devbox.engine import facts, handshake, objects, streams
 from devbox.engine.address import Address
-from devbox.engine.attach import attach
+from devbox.engine.attach import Attachments
 from devbox.engine.calls import Calls
 from devbox.engine.protocol import (
     Attached,
@@ -53,6 +53,7 @@ class DockerEngine:
     def __init__(self, address: Address) -> None:
         self._address = address
         self._calls = Calls()
+        self._attachments = Attachments(self._calls)
         self._transport = Transport(address, _OLDEST_API)
 
     async def negotiate(self) -> None:
@@ -69,6 +70,7 @@ class DockerEngine:
     async def close(self) -> None:
         """Ends every stream and thread of this adapter; what runs on the engine stays."""
         await self._calls.close()
+        await self._attachments.close()
         self._transport.close()
 
     async def image(self, reference: str) -> ImageFacts | None:
@@ -134,7 +136,7 @@ class DockerEngine:
 
     async def attach(self, container: str) -> Attached:
         """Attaches to a container made with `stdin`, before its start; raises NotFound."""
-        return await attach(self._transport, container)
+        return await self._attachments.open(self._transport, container)
 
     async def put_files(self, container: str, tar: bytes) -> None:
         """Unpacks an uncompressed tar at the container's root, running or not, with its owners and modes."""

@@ -7,14 +7,13 @@ engine.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from pathlib import Path
 
 from devbox.engine.fake_container import Behaviour, FakeContainer
+from devbox.engine.fake_containers import FakeContainers
 from devbox.engine.fake_images import FakeBuild, FakeImages
 from devbox.engine.fake_presence import Listeners, Presence
-from devbox.engine.fake_streams import FakeStreams, names_in
+from devbox.engine.fake_streams import FakeStreams, paths_in
 from devbox.engine.protocol import (
     BuildRequest,
     ContainerFacts,
@@ -27,7 +26,7 @@ from devbox.engine.protocol import (
     PullProgress,
     VolumeFacts,
 )
-from devbox.errors import ConfigError, Conflict, NotFound, PortTaken, PullFailed
+from devbox.errors import Conflict, PullFailed
 from devbox.model import LABEL_PROJECT
 
 __all__ = ["Behaviour", "FakeBuild", "FakeEngine"]
@@ -44,15 +43,14 @@ class FakeEngine:
         self.identity = info or EngineInfo("Fake", "1.0", "1.51", "fake://", True, True)
         self.builds: list[FakeBuild] = [FakeBuild()]
         self.registry: dict[str, Behaviour] = {}
-        self.taken_ports: set[int] = set()
         self.journal: list[str] = []
         self.cancelled: list[str] = []
         self.store = FakeImages()
-        self._containers: dict[str, FakeContainer] = {}
+        self._containers = FakeContainers(self.store)
+        self.taken_ports = self._containers.taken_ports
         self._volumes: dict[str, VolumeFacts] = {}
         self._listeners = Listeners()
         self._presence = Presence()
-        self._count = 0
 
     def add_image(
         self, tag: str, behaviour: Behaviour | None = None, labels: Mapping[str, str] | None = None
@@ -71,13 +69,13 @@ class FakeEngine:
 
     async def end(self, container: str, exit_status: int, *, out_of_memory: bool = False) -> None:
         """A running container ends by itself."""
-        found = self._existing(container)
+        found = self._containers.existing(container)
         await found.end(exit_status, out_of_memory=out_of_memory)
         self._listeners.tell("die", found)
 
     async def say(self, container: str, line: str, stream: str = "stdout") -> None:
         """A container writes a line."""
-        await self._existing(container).say(line, stream)
+        await self._containers.existing(container).say(line, stream)
 
     async def info(self) -> EngineInfo:
         """The identity it was made with."""
@@ -88,7 +86,7 @@ class FakeEngine:
         """Stops answering and ends every container's server."""
         self._presence.closed = True
         self.lose()
-        for container in self._containers.values():
+        for container in self._containers:
             await container.end()
 
     async def image(self, reference: str) -> ImageFacts | None:
@@ -114,7 +112,7 @@ class FakeEngine:
     async def remove_image(self, reference: str) -> None:
         """Removes a tag, and the image with its last one; raises Conflict when in use."""
         self._presence.check()
-        used = {container.facts().image for container in self._containers.values()}
+        used = {container.facts().image for container in self._containers}
         if self.store.remove(reference, used):
             self.journal.append(f"remove image {reference}")
 
@@ -149,32 +147,18 @@ class FakeEngine:
     async def containers(self, project: str) -> tuple[ContainerFacts, ...]:
         """All containers labelled with `project`, newest first."""
         self._presence.check()
-        found = [known for known in self._containers.values() if known.labels.get(LABEL_PROJECT) == project]
-        return tuple(known.facts() for known in sorted(found, key=lambda known: -known.number))
+        return tuple(known.facts() for known in self._containers.of(project))
 
     async def container(self, container: str) -> ContainerFacts | None:
         """The container by id or name, None where there is none."""
         self._presence.check()
-        known = self._container(container)
+        known = self._containers.find(container)
         return known.facts() if known else None
 
     async def create(self, spec: ContainerSpec) -> str:
         """Creates a container; raises Conflict, NotFound (no image), ConfigError (nothing to mount)."""
         self._presence.check()
-        what = f"cannot create container {spec.name}"
-        image = self.store.find(spec.image)
-        if image is None:
-            raise NotFound(what, cause=f"No such image: {spec.image}")
-        if self._container(spec.name):
-            raise Conflict(what, cause="the name is in use")
-        for mount in spec.mounts:
-            if mount.kind == "bind" and not await asyncio.to_thread(Path(mount.source).exists):
-                raise ConfigError(
-                    what, cause=f"bind source path does not exist: {mount.source}", hint="create it"
-                )
-        self._count += 1
-        made = FakeContainer(self._count, spec, image[0], image[1])
-        self._containers[made.id] = made
+        made = await self._containers.create(spec)
         for mounted in made.facts().mounts:
             if mounted.kind == "volume":
                 self._volumes.setdefault(mounted.source, VolumeFacts(mounted.source))
@@ -184,37 +168,28 @@ class FakeEngine:
     async def attach(self, container: str) -> FakeStreams:
         """Attaches to a container made with `stdin`."""
         self._presence.check()
-        return FakeStreams(self._existing(container))
+        return FakeStreams(self._containers.existing(container), self._presence, self._listeners)
 
     async def put_files(self, container: str, tar: bytes) -> None:
-        """Remembers the names of what is unpacked."""
+        """Remembers the paths of what is unpacked; raises EngineRefused for what is no tar."""
         self._presence.check()
-        self._existing(container).files |= names_in(tar)
+        self._containers.existing(container).files |= paths_in(tar)
 
     async def rename(self, container: str, name: str) -> None:
         """Gives the container another name; raises Conflict when the name is taken."""
         self._presence.check()
-        known = self._existing(container)
-        if self._container(name) not in (None, known):
-            raise Conflict(f"cannot rename {known.name}", cause="the name is in use")
-        known.name = name
+        self._note("rename", self._containers.rename(container, name))
 
     async def exists(self, container: str, path: str) -> bool:
         """Whether `put_files` put it there."""
         self._presence.check()
-        return path in self._existing(container).files
+        return path in self._containers.existing(container).files
 
     async def start(self, container: str) -> None:
         """Starts it; raises PortTaken for a port in `taken_ports` or published by another container."""
         self._presence.check()
-        known = self._existing(container)
-        for mapping in known.spec.ports:
-            port = mapping.host_port
-            if port and (port in self.taken_ports or await self.publisher(port, mapping.protocol)):
-                raise PortTaken(
-                    f"port {port} is taken",
-                    cause=f"Bind for {mapping.host_ip}:{port} failed: port is already allocated",
-                )
+        known = self._containers.existing(container)
+        self._containers.refuse_taken_ports(known.spec)
         await known.start()
         self._note("start", known)
         if known.status == "exited":
@@ -223,7 +198,7 @@ class FakeEngine:
     async def stop(self, container: str, grace: float) -> None:  # noqa: ARG002 - it obeys at once
         """Stops it; stopped or gone already is fine."""
         self._presence.check()
-        known = self._container(container)
+        known = self._containers.find(container)
         if known is not None and known.status == "running":
             await known.end(143)
             self._listeners.tell("die", known)
@@ -232,20 +207,20 @@ class FakeEngine:
     async def remove_container(self, container: str) -> None:
         """Kills and removes it; gone already is fine."""
         self._presence.check()
-        known = self._container(container)
+        known = self._containers.find(container)
         if known is None:
             return
         running = known.status == "running"
         await known.remove()
         if running:
             self._listeners.tell("die", known)
-        del self._containers[known.id]
+        self._containers.remove(known)
         self._note("destroy", known)
 
     async def wait(self, container: str) -> int:
         """The exit status once it has ended."""
         self._presence.check()
-        known = self._existing(container)
+        known = self._containers.existing(container)
         await self._presence.unless_gone(known.ended())
         return known.exit_status
 
@@ -254,7 +229,7 @@ class FakeEngine:
     ) -> AsyncGenerator[LogLine, None]:
         """Lines from the first one on (or the last `tail`); with `follow` until it ends."""
         self._presence.check()
-        lines = self._existing(container).lines(follow, tail)
+        lines = self._containers.existing(container).lines(follow, tail)
         while (line := await self._presence.unless_gone(anext(lines, None))) is not None:
             yield line
 
@@ -267,8 +242,8 @@ class FakeEngine:
     ) -> ExecResult:
         """What the behaviour says of the command; one that never ends gives 124 after `bound` seconds."""
         self._presence.check()
-        known = self._existing(container)
-        self.journal.append(f"exec {known.spec.name}: {' '.join(command)}")
+        known = self._containers.existing(container)
+        self.journal.append(f"exec {known.name}: {' '.join(command)}")
         return await self._presence.unless_gone(known.execute(command, bound))
 
     async def volumes(self, project: str) -> tuple[VolumeFacts, ...]:
@@ -284,19 +259,15 @@ class FakeEngine:
     async def remove_volume(self, name: str) -> None:
         """Removes the volume; gone already is fine; raises Conflict when a container has it."""
         self._presence.check()
-        for known in self._containers.values():
+        for known in self._containers:
             if any(mount.source == name for mount in known.facts().mounts):
-                raise Conflict(f"cannot remove volume {name}", cause=f"{known.spec.name} uses it")
+                raise Conflict(f"cannot remove volume {name}", cause=f"{known.name} uses it")
         self._volumes.pop(name, None)
 
     async def publisher(self, port: int, protocol: str) -> str:
         """Name of the container that publishes this host port, '' where none does."""
         self._presence.check()
-        for known in self._containers.values():
-            for key, places in known.facts().published.items():
-                if key.endswith(f"/{protocol}") and any(place.port == port for place in places):
-                    return known.name
-        return ""
+        return self._containers.publisher(port, protocol)
 
     async def events(self) -> AsyncGenerator[EngineEvent, None]:
         """Container events of objects with our labels; ends when the engine goes away."""
@@ -304,16 +275,6 @@ class FakeEngine:
         async for event in self._listeners.events():
             yield event
 
-    def _container(self, container: str) -> FakeContainer | None:
-        named = (known for known in self._containers.values() if known.name == container)
-        return self._containers.get(container) or next(named, None)
-
-    def _existing(self, container: str) -> FakeContainer:
-        known = self._container(container)
-        if known is None:
-            raise NotFound(f"no container {container}", cause=f"No such container: {container}")
-        return known
-
     def _note(self, action: str, container: FakeContainer) -> None:
-        self.journal.append(f"{action} {container.spec.name}")
+        self.journal.append(f"{action} {container.name}")
         self._listeners.tell(action, container)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
 from devbox.engine.protocol import ContainerFacts, ContainerSpec, ExecResult, ImageFacts, LogLine
@@ -20,8 +20,12 @@ class Behaviour:
 
     Once started it writes `log` to stdout, then ends with status `exits` if that is set; else, where
     `listens`, it answers any request on `port` with `text` and HTTP status `status`. `executes` are the
-    answers to commands run inside it, None for one that never ends; an unknown command gives status 0. With
-    `echoes` it writes each line of its standard input to stdout, and ends with status 0 when that ends.
+    answers to commands run inside it, None for one that never ends; an unknown command gives status 0.
+
+    With `echoes` it writes each line of its standard input to stdout, and ends with status 0 when that ends.
+    A container made with `stdin` writes, for each such line, what `stdin` gives for it; with `listens_after`
+    it stands by: it listens from the first line on that has those bytes, and ends with status 0 when its
+    input ends before.
     """
 
     text: str = "hello"
@@ -33,6 +37,8 @@ class Behaviour:
     out_of_memory: bool = False
     executes: Mapping[tuple[str, ...], ExecResult | None] = field(default_factory=dict)
     echoes: bool = False
+    stdin: Callable[[bytes], tuple[str, ...]] | None = None
+    listens_after: bytes | None = None
 
 
 class FakeContainer:
@@ -52,12 +58,15 @@ class FakeContainer:
         # The engine gives a container its image's labels, its own over them.
         self.labels = {**image.labels, **spec.labels}
         self._image = image.id
-        entrypoint = spec.entrypoint if spec.entrypoint is not None else image.entrypoint
-        self._command = (*entrypoint, *(spec.command if spec.command is not None else image.command))
+        self._command = _command(spec, image)
         self._address = f"127.0.0.{1 + number}"
         self._published: dict[str, tuple[Backend, ...]] = {}
         self._log: list[LogLine] = []
         self._servers: list[asyncio.Server] = []
+        self._stands_by = spec.stdin and behaviour.listens_after is not None
+        # What comes before the start waits for it, as it does in the engine's own pipe.
+        self._unheard = b""
+        self._input_ended = not spec.stdin
         self._changed = asyncio.Condition()
 
     def facts(self) -> ContainerFacts:
@@ -93,9 +102,43 @@ class FakeContainer:
         if self.behaviour.exits is not None:
             await self.end(self.behaviour.exits, out_of_memory=self.behaviour.out_of_memory)
             return
-        await self._listen()
+        if not self._stands_by:
+            await self._listen()
         async with self._changed:
             self._changed.notify_all()
+        await self._hear()
+
+    async def give(self, data: bytes) -> None:
+        """Takes bytes on its standard input, once it runs; raises Conflict when it has ended."""
+        if self._over() or self._input_ended:
+            raise Conflict(f"{self.name} takes no input", cause="its standard input has ended")
+        self._unheard += data
+        await self._hear()
+
+    async def end_input(self) -> None:
+        """Ends its standard input."""
+        self._input_ended = True
+        await self._hear()
+
+    async def _hear(self) -> None:
+        while self.status == "running" and b"\n" in self._unheard:
+            line, _, self._unheard = self._unheard.partition(b"\n")
+            await self._obey(line)
+        if self._input_ended and (self.behaviour.echoes or self._stands_by):
+            await self.end(0)
+
+    async def _obey(self, line: bytes) -> None:
+        answers = self.behaviour.stdin(line) if self.behaviour.stdin is not None else ()
+        echo = (line.decode("utf-8", "replace"),) if self.behaviour.echoes else ()
+        for answer in (*answers, *echo):
+            await self.say(answer)
+        if (
+            self._stands_by
+            and self.behaviour.listens_after is not None
+            and self.behaviour.listens_after in line
+        ):
+            self._stands_by = False
+            await self._listen()
 
     async def _listen(self) -> None:
         if self.behaviour.listens:
@@ -163,16 +206,22 @@ class FakeContainer:
             await asyncio.wait_for(self.ended(), bound)
         return ExecResult(124, "")
 
+    @property
+    def written(self) -> int:
+        """How many lines it has written."""
+        return len(self._log)
+
+    async def lines_from(self, position: int, *, follow: bool = True) -> list[LogLine]:
+        """Its lines from one on; with `follow`, none only once it has ended."""
+        async with self._changed:
+            if follow:
+                await self._changed.wait_for(lambda: len(self._log) > position or self._over())
+            return self._log[position:]
+
     async def lines(self, follow: bool, tail: int | None) -> AsyncIterator[LogLine]:
         """Its log from the first line on; with `follow` until it has ended."""
         position = 0 if tail is None else max(0, len(self._log) - tail)
-        while True:
-            async with self._changed:
-                while follow and len(self._log) <= position and not self._over():
-                    await self._changed.wait()
-                lines = self._log[position:]
-            if not lines:
-                return
+        while lines := await self.lines_from(position, follow=follow):
             for line in lines:
                 position += 1
                 yield line
@@ -181,3 +230,9 @@ class FakeContainer:
 
     def _over(self) -> bool:
         return self.removed or self.status == "exited"
+
+
+def _command(spec: ContainerSpec, image: ImageFacts) -> tuple[str, ...]:
+    if spec.entrypoint is None:
+        return (*image.entrypoint, *(image.command if spec.command is None else spec.command))
+    return (*spec.entrypoint, *(spec.command or ()))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Mapping
+from urllib.parse import quote
 
 import docker.errors
 from docker import APIClient
@@ -16,12 +17,15 @@ from docker.types import Mount
 from devbox.engine import facts
 from devbox.engine.calls import pause
 from devbox.engine.protocol import ContainerFacts, ContainerSpec, ImageFacts, VolumeFacts
+from devbox.engine.transport import READ_SECONDS
 from devbox.model import LABEL_PROJECT, PortMapping, VolumeMount
 
 # Seconds that a removal which somebody else began may take, and between two looks at it.
 _REMOVAL_SECONDS = 10.0
 _REMOVAL_POLL = 0.05
 _NOT_FOUND = 404
+# What the engine says, with status 500, of a path that leads through a file.
+_BELOW_A_FILE = "not a directory"
 
 
 def _of(project: str) -> dict[str, str]:
@@ -125,12 +129,19 @@ def rename(client: APIClient, name: str, new_name: str) -> None:
 
 
 def exists(client: APIClient, name: str, path: str) -> bool:
-    """Whether the container's file system has a path."""
-    url = f"{client.base_url}/v{client.api_version}/containers/{name}/archive"
-    response = client.head(url, params={"path": path})
+    """Whether the container's file system has a path; an answer to HEAD has no room for a reason."""
+    url = f"{client.base_url}/v{client.api_version}/containers/{quote(name, safe='')}/archive"
+    response = client.head(url, params={"path": path}, timeout=READ_SECONDS)
+    if response.ok:
+        return True
     if response.status_code == _NOT_FOUND:
+        # Of the path, unless it is of the container.
+        client.inspect_container(name)
         return False
-    response.raise_for_status()
+    with client.get(url, params={"path": path}, timeout=READ_SECONDS, stream=True) as explained:
+        if not explained.ok and _BELOW_A_FILE in explained.text:
+            return False
+        explained.raise_for_status()
     return True
 
 

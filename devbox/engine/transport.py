@@ -220,7 +220,8 @@ class Transport:
             return _dial_unix(address.path, READ_SECONDS), None, ""
         parts = urlsplit(address.url)
         connection = socket.create_connection((address.host, parts.port or 2375), READ_SECONDS)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for option in _KEEP_ALIVE:
+            connection.setsockopt(*option)
         return connection, _context(address), address.host
 
     def errors(self) -> str:
