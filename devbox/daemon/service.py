@@ -50,7 +50,7 @@ class Service:
         self._adopted_at = -math.inf
         self._guards.watch_app(serving)
         if former is not None:
-            self._group.create_task(self._retire(former, config.stop_grace))
+            self._group.create_task(self._retire(former, config))
 
     @property
     def just_adopted(self) -> bool:
@@ -95,14 +95,16 @@ class Service:
         self._guards.watch_app(serving)
         self._tools.logs.follow(serving.container, serving.revision.number, tail=0)
 
-    async def _retire(self, former: Serving, grace: float) -> None:
+    async def _retire(self, former: Serving, config: Config) -> None:
         """Lets the connections of a former revision come to their end, then stops and removes it."""
         # A gate that cannot be asked has no connections worth waiting for.
         with contextlib.suppress(DevboxError):
             await self._tools.ports.drain(former.backends)
         try:
-            await retire(self._tools.engine, former.container, grace)
+            await retire(self._tools.engine, former.container, config.stop_grace)
         except EngineError:
             # The next `up` or `down` finds it by its labels.
             return
         await self._tools.logs.finish(former.container)
+        # It may have held an image that nobody needs any more.
+        self.tidy(config)

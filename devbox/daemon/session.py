@@ -20,6 +20,7 @@ from devbox.daemon.adopt import adopt
 from devbox.daemon.applog import LogFollowers
 from devbox.daemon.bus import Bus
 from devbox.daemon.hostports import HostPorts
+from devbox.daemon.housekeeping import remove_superseded_images
 from devbox.daemon.lock import ProjectLock, make_runtime_directory
 from devbox.daemon.loop import Loop
 from devbox.daemon.memory import Memory, recall, refuse_foreign_project
@@ -169,6 +170,7 @@ async def _end(engine: Engine, settings: Settings, ports: HostPorts, renderer: R
     renderer.message("stopping the application, keeping its volumes (Ctrl-C again to leave at once)")
     try:
         await take_down(engine, settings.config, ports, volumes=False)
+        await remove_superseded_images(engine, settings.config, ())
     except EngineError as error:
         renderer.message(f"the application may still run: {error} (devbox down removes it later)")
         await release_ports(ports, settings.config.root)
