@@ -56,8 +56,9 @@ class ContainerSpec:
 
     `ports` are the container ports to publish on the host (empty behind the gate where the container's
     own address is reachable). `init` puts a reaping PID 1 in front of the command. `entrypoint` and
-    `command` are the image's own where None, `working_directory` and `user` where ''. `stdin` opens its
-    standard input for the one client that attaches, and closes it when that client leaves.
+    `command` are the image's own where None (but an `entrypoint` leaves no command of the image's),
+    `working_directory` and `user` where ''. `stdin` opens its standard input for the one client that
+    attaches, and closes it when that client leaves.
     """
 
     name: str
@@ -161,15 +162,16 @@ class Attached(Protocol):
 
     async def send(self, data: bytes) -> None:
         """Returns once the engine has taken the bytes for the container's standard input; raises
-        EngineError where the container or the engine is gone."""
+        EngineError where the container or the engine is gone. One that is cancelled ends the input."""
         ...
 
     async def line(self) -> str | None:
-        """The next line that the container wrote to its standard output, None once it has ended."""
+        """The next line that the container wrote to its standard output, None once it has ended; raises
+        EngineUnreachable. Cancelling loses nothing."""
         ...
 
     async def close(self) -> None:
-        """Leaves; the container's standard input ends."""
+        """Leaves; the container's standard input ends. Closed already is fine."""
         ...
 
 

@@ -21,6 +21,7 @@ import pytest
 from devbox.engine.calls import THREAD_NAME
 from devbox.engine.fake import Behaviour
 from devbox.engine.protocol import (
+    Attached,
     BuildRequest,
     ContainerFacts,
     ContainerSpec,
@@ -29,7 +30,16 @@ from devbox.engine.protocol import (
     ExecResult,
     LogLine,
 )
-from devbox.errors import ConfigError, Conflict, EngineUnreachable, NotFound, PortTaken, PullFailed
+from devbox.errors import (
+    ConfigError,
+    Conflict,
+    EngineError,
+    EngineRefused,
+    EngineUnreachable,
+    NotFound,
+    PortTaken,
+    PullFailed,
+)
 from devbox.model import LABEL_PROJECT, LABEL_REVISION, PortMapping, VolumeMount
 
 BOUND = 20.0
@@ -38,6 +48,13 @@ SERVES = Behaviour(log=("first", "second"), text="it is me")
 ENDS = Behaviour(log=("one", "two", "three"), exits=3)
 SHELL = ("sh", "-c", "echo out; exit 3")
 NEVER = ("sleep", "61")
+ECHOES = Behaviour(echoes=True, listens=False)
+# What a container of ECHOES does, said in an image's own words: the real one is begun with it.
+ECHO = (
+    "python3",
+    "-c",
+    "import sys\nfor line in sys.stdin.buffer: sys.stdout.buffer.write(line); sys.stdout.flush()",
+)
 
 
 class Lab(Protocol):
@@ -138,6 +155,19 @@ async def facts_of(lab: Lab, container: str) -> ContainerFacts:
     facts = await lab.engine.container(container)
     assert facts is not None
     return facts
+
+
+async def echoing(lab: Lab) -> tuple[str, Attached]:
+    """A container that is not started yet and will echo, and the streams attached to it."""
+    spec = spec_of(lab, await lab.image(ECHOES), "echo", entrypoint=ECHO[:1], command=ECHO[1:], stdin=True)
+    container = await lab.engine.create(spec)
+    return container, await lab.engine.attach(container)
+
+
+async def next_line(attached: Attached) -> str | None:
+    """The next line, within the bound."""
+    async with asyncio.timeout(BOUND):
+        return await attached.line()
 
 
 class EngineContract:
@@ -271,6 +301,10 @@ class EngineContract:
             lab.engine.start("devbox-nobody"),
             lab.engine.wait("devbox-nobody"),
             lab.engine.exec("devbox-nobody", ("true",), 1.0),
+            lab.engine.attach("devbox-nobody"),
+            lab.engine.put_files("devbox-nobody", tar_of({"file": "text"})),
+            lab.engine.rename("devbox-nobody", f"{lab.project}-somebody"),
+            lab.engine.exists("devbox-nobody", "/file"),
             lines_of(lab.engine.logs("devbox-nobody", follow=False)),
             lines_of(lab.engine.logs("devbox-nobody", follow=True)),
         ):
@@ -362,6 +396,132 @@ class EngineContract:
         await lab.engine.stop(container, 1.0)
         with pytest.raises(Conflict):
             await lab.engine.exec(container, SHELL, BOUND)
+
+    async def test_what_is_sent_is_read_and_what_is_written_comes(self, lab: Lab) -> None:
+        container, attached = await echoing(lab)
+        await attached.send(b"before the start\n")
+        await lab.engine.start(container)
+        assert await next_line(attached) == "before the start"
+        await attached.send(b"one\ntw")
+        await attached.send("o é\n".encode())
+        assert [await next_line(attached), await next_line(attached)] == ["one", "two é"]
+        await attached.close()
+
+    async def test_closing_the_streams_ends_the_input(self, lab: Lab) -> None:
+        container, attached = await echoing(lab)
+        await lab.engine.start(container)
+        await attached.send(b"last\n")
+        assert await next_line(attached) == "last"
+        assert (await facts_of(lab, container)).running
+        for _ in range(2):
+            await attached.close()
+        async with asyncio.timeout(BOUND):
+            assert await lab.engine.wait(container) == 0
+        assert await next_line(attached) is None
+        with pytest.raises(EngineError):
+            await attached.send(b"too late\n")
+
+    async def test_lines_end_when_the_container_does(self, lab: Lab) -> None:
+        container, attached = await echoing(lab)
+        await lab.engine.start(container)
+        await attached.send(b"hello\n")
+        assert await next_line(attached) == "hello"
+        await lab.engine.stop(container, 1.0)
+        assert await next_line(attached) is None
+        with pytest.raises(EngineError):
+            await attached.send(b"too late\n")
+        await attached.close()
+
+    async def test_waiting_for_a_line_can_be_given_up_and_taken_up_again(self, lab: Lab) -> None:
+        container, attached = await echoing(lab)
+        await lab.engine.start(container)
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await attached.line()
+        await attached.send(b"still there\n")
+        assert await next_line(attached) == "still there"
+        await attached.close()
+
+    async def test_much_is_sent_whole_though_nobody_reads_the_answers(self, lab: Lab) -> None:
+        container, attached = await echoing(lab)
+        await lab.engine.start(container)
+        sent = [f"{number:08}" * 1000 for number in range(650)]
+        async with asyncio.timeout(BOUND):
+            await attached.send("".join(f"{line}\n" for line in sent).encode())
+        assert [await next_line(attached) for _ in sent] == sent
+        await attached.close()
+
+    async def test_closing_the_engine_ends_attached_streams(self, lab: Lab) -> None:
+        container, attached = await echoing(lab)
+        await lab.engine.start(container)
+        await attached.send(b"hello\n")
+        assert await next_line(attached) == "hello"
+        waiting = asyncio.create_task(attached.line())
+        await asyncio.sleep(0.05)
+        began = time.monotonic()
+        await lab.engine.close()
+        with pytest.raises(EngineUnreachable):
+            await waiting
+        with pytest.raises(EngineUnreachable):
+            await attached.send(b"more\n")
+        assert time.monotonic() - began < PROMPT
+        await attached.close()
+        with pytest.raises(EngineUnreachable):
+            await lab.engine.attach(container)
+
+    async def test_attached_streams_need_no_thread(self, lab: Lab) -> None:
+        before = engine_threads()
+        container, attached = await echoing(lab)
+        await lab.engine.start(container)
+        waiting = asyncio.create_task(attached.line())
+        await asyncio.sleep(0.05)
+        assert engine_threads() == before
+        await attached.close()
+        assert await waiting is None
+
+    async def test_files_are_put_into_a_container_started_or_not(self, lab: Lab) -> None:
+        container = await lab.engine.create(spec_of(lab, await lab.image(SERVES)))
+        assert not await lab.engine.exists(container, "/put/early/file")
+        await lab.engine.put_files(container, tar_of({"put/early/file": "1"}))
+        await lab.engine.start(container)
+        await lab.engine.put_files(container, tar_of({"put/late": "2"}))
+        for path in ("/put", "/put/early", "/put/early/file", "/put/late"):
+            assert await lab.engine.exists(container, path), path
+        for path in ("/put/nothing", "/nowhere/at/all", "/put/late/below/a/file"):
+            assert not await lab.engine.exists(container, path), path
+        with pytest.raises(EngineRefused):
+            await lab.engine.put_files(container, b"this is no tar" * 100)
+
+    async def test_a_link_that_leads_nowhere_exists(self, lab: Lab) -> None:
+        container = await lab.engine.create(spec_of(lab, await lab.image(SERVES)))
+        link = tarfile.TarInfo("put/link")
+        link.type, link.linkname = tarfile.SYMTYPE, "/nowhere/at/all"
+        await lab.engine.put_files(container, link.tobuf(tarfile.GNU_FORMAT) + b"\0" * 1024)
+        assert await lab.engine.exists(container, "/put/link")
+        assert not await lab.engine.exists(container, "/nowhere/at/all")
+
+    async def test_a_container_gets_another_name(self, lab: Lab) -> None:
+        image = await lab.image(SERVES)
+        container = await lab.engine.create(spec_of(lab, image, "old"))
+        await lab.engine.start(container)
+        await lab.engine.rename(container, f"{lab.project}-new")
+        assert (await facts_of(lab, container)).name == f"{lab.project}-new"
+        assert (await facts_of(lab, f"{lab.project}-new")).id == container
+        assert await lab.engine.container(f"{lab.project}-old") is None
+        other = await lab.engine.create(spec_of(lab, image, "old"))
+        with pytest.raises(Conflict):
+            await lab.engine.rename(other, f"{lab.project}-new")
+        await lab.engine.rename(f"{lab.project}-new", f"{lab.project}-newer")
+        assert (await facts_of(lab, container)).name == f"{lab.project}-newer"
+
+    async def test_an_entrypoint_takes_the_place_of_the_images_command_too(self, lab: Lab) -> None:
+        image = await lab.image(SERVES)
+        alone = spec_of(lab, image, "alone", entrypoint=("sleep", "60"))
+        both = spec_of(lab, image, "both", entrypoint=("sleep",), command=("60",))
+        for spec in (alone, both):
+            container = await lab.engine.create(spec)
+            assert (await facts_of(lab, container)).command == ("sleep", "60")
 
     async def test_a_volume_keeps_the_labels_it_was_made_with(self, lab: Lab) -> None:
         name = f"{lab.project}-cache"

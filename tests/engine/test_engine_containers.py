@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import tarfile
 import time
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,59 @@ async def test_commands_inside_a_container(lab: RealLab) -> None:
     assert missing.exit_status in (126, 127)
     assert "/no/such/program" in missing.output
     assert await lab.engine.exec(container, ("true",), BOUND) == ExecResult(0, "")
+
+
+async def test_files_come_with_their_owners_and_modes(lab: RealLab) -> None:
+    container = await lab.engine.create(spec(lab, "sleep", "60", user="1000:1000"))
+    await lab.engine.put_files(container, _owned("srv/early", 1000, 1001, 0o640))
+    await lab.engine.start(container)
+    await lab.engine.put_files(container, _owned("srv/late", 65534, 0, 0o4755))
+    stat = ("stat", "-c", "%u %g %a %s %Y", "/srv/early", "/srv/late")
+    told = await lab.engine.exec(container, stat, BOUND)
+    assert told.output.splitlines() == ["1000 1001 640 4 1000000000", "65534 0 4755 4 1000000000"]
+
+
+def _owned(name: str, uid: int, gid: int, mode: int) -> bytes:
+    entry = tarfile.TarInfo(name)
+    entry.uid, entry.gid, entry.mode, entry.mtime, entry.size = uid, gid, mode, 1_000_000_000, 4
+    return entry.tobuf(tarfile.GNU_FORMAT) + b"text".ljust(512, b"\0") + b"\0" * 1024
+
+
+async def test_entrypoint_directory_and_user_of_a_containers_own(lab: RealLab) -> None:
+    image = await lab.image_of(f'FROM {BASE}\nWORKDIR /image\nUSER 5\nENTRYPOINT ["echo"]\nCMD ["its own"]\n')
+    labels = {LABEL_PROJECT: lab.project}
+    given = ContainerSpec(
+        f"{lab.project}-given",
+        image,
+        labels,
+        entrypoint=("sh", "-c"),
+        command=("pwd; id -u; id -g",),
+        working_directory="/made",
+        user="1000:1001",
+    )
+    own = ContainerSpec(f"{lab.project}-own", image, labels)
+    for what, expected in ((given, ["/made", "1000", "1001"]), (own, ["its own"])):
+        container = await lab.engine.create(what)
+        await lab.engine.start(container)
+        assert await lines_of(lab.engine.logs(container, follow=True)) == expected
+
+
+async def test_a_command_as_another_user(lab: RealLab) -> None:
+    container = await run(lab, "sleep", "60", user="1000")
+    for user, expected in (("", "1000"), ("0", "0"), ("1001:1002", "1001")):
+        assert (await lab.engine.exec(container, ("id", "-u"), BOUND, user)).output.strip() == expected
+
+
+async def test_standard_input_is_for_one_client(lab: RealLab) -> None:
+    container = await lab.engine.create(spec(lab, "sh", "-c", "cat; echo err >&2; echo end", stdin=True))
+    attached = await lab.engine.attach(container)
+    await lab.engine.start(container)
+    await attached.send(b"in\n")
+    assert await attached.line() == "in"
+    await attached.close()
+    assert await lab.engine.wait(container) == 0
+    lines = await lines_of(lab.engine.logs(container, follow=True))
+    assert sorted(lines) == ["end", "err", "in"]
 
 
 async def test_an_image_with_two_tags_goes_by_its_id(lab: RealLab) -> None:

@@ -27,14 +27,17 @@ class Request:
 
 
 Handler = Callable[[Request, asyncio.StreamWriter], Awaitable[None]]
+Hijacker = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @dataclass
 class StubEngine:
-    """Answers by `routes` ("GET /events": handler), everything else with 404; `out_of_turn` is a route
-    that is refused before its body has come, `lost` counts the connections that broke."""
+    """Answers by `routes` ("GET /events": handler), everything else with 404; `hijackers` are given the whole
+    connection instead, from the end of the request on. `out_of_turn` is a route that is refused before its
+    body has come, `lost` counts the connections that broke."""
 
     routes: dict[str, Handler] = field(default_factory=dict)
+    hijackers: dict[str, Hijacker] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     api_version: str = "1.41"
     lost: int = 0
@@ -55,6 +58,9 @@ class StubEngine:
                     await answer(writer, 503, b'{"message": "shutting down"}', "Connection: close")
                     return
                 await _body(reader, request)
+                if hijacker := self.hijackers.get(f"{request.method} {request.path}"):
+                    await hijacker(reader, writer)
+                    return
                 route = self.routes.get(f"{request.method} {request.path}", _missing)
                 if request.path == "/_ping":
                     await answer(writer, 200, b"OK", f"Api-Version: {self.api_version}")
@@ -151,6 +157,19 @@ def streams(*chunks: bytes, then: Callable[[], Awaitable[None]] | None = None) -
         await writer.drain()
 
     return handler
+
+
+def framed(stream: int, data: bytes) -> bytes:
+    """One frame of a container's output; 1 is its standard output, 2 its standard error."""
+    return bytes([stream, 0, 0, 0]) + len(data).to_bytes(4, "big") + data
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Hands the connection over to a container that writes back what it reads."""
+    writer.write(b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n")
+    while data := await reader.read(32 * 1024):
+        writer.write(framed(1, data))
+        await writer.drain()
 
 
 async def forever() -> None:

@@ -12,10 +12,11 @@ import psutil
 import pytest
 
 from devbox.engine import connect, docker
+from devbox.engine.docker import DockerEngine
 from devbox.errors import EngineRefused, EngineUnreachable
 from tests.contract.engine_contract import engine_threads
 
-from .stub import Request, StubEngine, forever, on_socket, on_tcp, says
+from .stub import Request, StubEngine, echo, forever, on_socket, on_tcp, says
 
 VERSION = {"Version": "28.5.0", "ApiVersion": "1.51"}
 INFO = {"Driver": "overlay2", "OSType": "linux"}
@@ -44,7 +45,10 @@ def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def stub() -> StubEngine:
-    return StubEngine(routes={"GET /version": says(VERSION), "GET /info": says(INFO)})
+    return StubEngine(
+        routes={"GET /version": says(VERSION), "GET /info": says(INFO)},
+        hijackers={"POST /containers/web/attach": echo},
+    )
 
 
 @pytest.mark.parametrize(
@@ -90,6 +94,7 @@ async def test_over_tcp(stub: StubEngine, monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setenv("DOCKER_HOST", address)
         engine = await connect()
         info = await engine.info()
+        await streams_carry(engine)
         await engine.close()
     assert (info.address, info.publish_host, info.reaches_containers) == (address, "127.0.0.1", False)
 
@@ -110,6 +115,7 @@ async def test_over_tls_with_certificates(
         stub.routes["POST /containers/web/wait"] = lambda *_: forever()
         stub.routes["GET /containers/web/json"] = says({"State": {"Status": "running"}})
         await cancelled_promptly(engine.wait("web"))
+        await streams_carry(engine)
         await engine.close()
 
 
@@ -128,6 +134,7 @@ async def test_over_ssh(
         stub.routes["POST /containers/web/wait"] = lambda *_: forever()
         stub.routes["GET /containers/web/json"] = says({"State": {"Status": "running"}})
         await cancelled_promptly(engine.wait("web"))
+        await streams_carry(engine)
         await engine.close()
     assert record.read_text().splitlines()[0].endswith("-l me -p 2222 -- big docker system dial-stdio")
     assert psutil.Process().children() == []
@@ -208,6 +215,22 @@ async def test_a_hundred_calls_at_once(stub: StubEngine, socket_path: Path) -> N
         found = await asyncio.gather(*(engine.container(f"web-{number}") for number in range(100)))
         await engine.close()
     assert [facts.name for facts in found if facts] == [f"web-{number}" for number in range(100)]
+    assert engine_threads() == 0
+
+
+async def streams_carry(engine: DockerEngine) -> None:
+    """What is sent comes back whole, little or much, and streams end in order or with the engine."""
+    attached = await engine.attach("web")
+    await attached.send(b"little\n")
+    assert await attached.line() == "little"
+    much = [f"{number:06}" * 1_000 for number in range(800)]
+    await attached.send("".join(f"{line}\n" for line in much).encode())
+    assert [await attached.line() for _ in much] == much
+    began = time.monotonic()
+    await attached.close()
+    assert time.monotonic() - began < 0.5
+    assert await attached.line() is None
+    await engine.attach("web")
     assert engine_threads() == 0
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devbox.engine.decode import LONGEST_LINE, LineAssembler, frame, json_messages
+from devbox.engine.decode import LONGEST_LINE, Frames, LineAssembler, frame, json_messages
 from devbox.engine.protocol import LogLine
 
 Piece = tuple[Literal["stdout", "stderr"], bytes]
@@ -50,6 +50,29 @@ def test_a_message_that_breaks_off_is_no_message() -> None:
 def test_a_frame_names_its_stream_and_length() -> None:
     assert frame(b"\x01\0\0\0\0\0\x01\x02") == ("stdout", 258)
     assert frame(b"\x02\0\0\0\0\0\0\0") == ("stderr", 0)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["stdout", "stderr"]), st.binary())),
+    st.lists(st.integers(0)),
+    st.integers(1, 9),
+)
+def test_frames_are_taken_apart_wherever_the_stream_was_cut(
+    pieces: list[Piece], places: list[int], missing: int
+) -> None:
+    stream = b"".join(
+        bytes([1 if name == "stdout" else 2, 0, 0, 0]) + len(data).to_bytes(4, "big") + data
+        for name, data in pieces
+    )
+    frames = Frames()
+    got = [piece for part in cut(stream, places) for piece in frames.feed(part)]
+    for name in ("stdout", "stderr"):
+        expected = b"".join(data for other, data in pieces if other == name)
+        assert b"".join(data for other, data in got if other == name) == expected
+    assert frames.whole
+    torn = Frames()
+    list(torn.feed((b"\x01\0\0\0\0\0\0\x02ab")[:-missing]))
+    assert not torn.whole
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\n\r"))), st.lists(st.integers(0)))

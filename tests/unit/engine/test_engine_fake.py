@@ -127,6 +127,61 @@ async def test_a_taken_port_and_the_journal(lab: FakeLab) -> None:
     assert lab.engine.journal == ["create web", "destroy web"]
 
 
+async def test_a_container_that_stands_by_listens_once_it_is_told_to(lab: FakeLab) -> None:
+    def hear(line: bytes) -> tuple[str, ...]:
+        return ("ready",) if line == b"orders" else ()
+
+    image = await lab.image(Behaviour(stdin=hear, listens_after=b"go"))
+    container = await lab.engine.create(ContainerSpec("standby", image, {}, stdin=True))
+    attached = await lab.engine.attach(container)
+    await attached.send(b"orders\n")
+    await lab.engine.start(container)
+    assert await attached.line() == "ready"
+    facts = await lab.engine.container(container)
+    assert facts is not None
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(facts.address, 8000)
+    await attached.send(b'{"go": 1}\nand what follows')
+    assert await fetch(facts.address, 8000) == "hello"
+    await attached.close()
+    assert await fetch(facts.address, 8000) == "hello"
+
+
+async def test_a_container_that_stands_by_ends_with_its_input(lab: FakeLab) -> None:
+    image = await lab.image(Behaviour(listens_after=b"go"))
+    container = await lab.engine.create(ContainerSpec("standby", image, {LABEL_PROJECT: "fake"}, stdin=True))
+    attached = await lab.engine.attach(container)
+    await lab.engine.start(container)
+    died = asyncio.create_task(anext(lab.engine.events()))
+    await asyncio.sleep(0.01)
+    await attached.close()
+    assert await lab.engine.wait(container) == 0
+    assert (await died).action == "die"
+
+
+async def test_without_standard_input_nothing_is_waited_for(lab: FakeLab) -> None:
+    image = await lab.image(Behaviour(listens_after=b"go"))
+    container = await lab.engine.create(ContainerSpec("web", image, {}))
+    await lab.engine.start(container)
+    facts = await lab.engine.container(container)
+    assert facts is not None
+    assert await fetch(facts.address, 8000) == "hello"
+
+
+async def test_streams_break_when_the_engine_is_lost(lab: FakeLab) -> None:
+    image = await lab.image(Behaviour(listens_after=b"go"))
+    container = await lab.engine.create(ContainerSpec("standby", image, {}, stdin=True))
+    attached = await lab.engine.attach(container)
+    await lab.engine.start(container)
+    waiting = asyncio.create_task(attached.line())
+    await asyncio.sleep(0.01)
+    lab.engine.lose()
+    with pytest.raises(EngineUnreachable):
+        await waiting
+    with pytest.raises(EngineUnreachable):
+        await attached.send(b"go\n")
+
+
 async def test_the_registry_is_what_can_be_pulled(lab: FakeLab) -> None:
     lab.engine.registry["python:3"] = Behaviour()
     progress = [step async for step in lab.engine.pull("python:3")]

@@ -17,15 +17,11 @@ from devbox.errors import EngineRefused, EngineUnreachable, NotFound, PullFailed
 from devbox.model import LABEL_PROJECT
 from tests.contract.engine_contract import engine_threads
 
-from .stub import Request, StubEngine, forever, says, streams
+from .stub import Request, StubEngine, forever, framed, says, streams
 
 REQUEST = BuildRequest("b1", "app:1", "docker/Dockerfile", {LABEL_PROJECT: "app"})
 RUNNING = says({"State": {"Status": "running"}})
 PROMPT = 0.2
-
-
-def frame(stream: int, data: bytes) -> bytes:
-    return bytes([stream, 0, 0, 0]) + len(data).to_bytes(4, "big") + data
 
 
 async def everything(items: AsyncIterator[object]) -> list[object]:
@@ -199,7 +195,7 @@ async def test_a_pull_that_fails_at_once_or_on_the_way(engine: DockerEngine, stu
 
 def message(stream: int, nanoseconds: int, data: bytes) -> bytes:
     """A log message as the engine sends it with its time stamp."""
-    return frame(stream, b"2026-11-22T00:38:46.%09dZ %b" % (nanoseconds, data))
+    return framed(stream, b"2026-11-22T00:38:46.%09dZ %b" % (nanoseconds, data))
 
 
 async def test_log_lines_out_of_frames_of_any_cut(engine: DockerEngine, stub: StubEngine) -> None:
@@ -297,7 +293,7 @@ async def test_events_of_an_engine_that_is_not_there(engine: DockerEngine, stub:
 async def test_a_command_whose_output_comes_without_an_end(engine: DockerEngine, stub: StubEngine) -> None:
     async def partly(request: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n")
-        writer.write(frame(1, b"part") + frame(2, b"ly"))
+        writer.write(framed(1, b"part") + framed(2, b"ly"))
         await writer.drain()
         await forever()
 
