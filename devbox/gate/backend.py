@@ -7,11 +7,9 @@ import contextlib
 import os
 import socket
 import struct
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
-if TYPE_CHECKING:
-    from devbox.gate.forward import Connection
-    from devbox.model import Backend
+from devbox.model import Backend
 
 HIGH_WATER_BYTES = 64 << 10
 UNREAD_BYTES = 1 << 20
@@ -20,24 +18,50 @@ KEEPALIVE_IDLE_SECONDS = 30
 KEEPALIVE_INTERVAL_SECONDS = 10
 
 
+class Peer(Protocol):
+    """The connection that a link serves."""
+
+    def joined(self, link: BackendLink) -> None:
+        """`link` has connected."""
+
+    def dial_failed(self, link: BackendLink) -> None:
+        """`link` has not connected, and never will."""
+
+    def from_backend(self, data: bytes) -> None:
+        """The backend has sent `data`."""
+
+    def backend_ended(self) -> bool:
+        """The backend sends nothing more; whether it may still be sent something."""
+
+    def backend_lost(self) -> None:
+        """The connection to the backend is over."""
+
+    def pause_client(self) -> None:
+        """The backend takes no more for now."""
+
+    def resume_client(self) -> None:
+        """The backend takes more again."""
+
+
 class BackendLink(asyncio.Protocol):
     """One attempt to reach `backend` for one connection and, once that took it, the way to it.
 
     A released link never touches its connection again.
     """
 
-    __slots__ = ("_connection", "_task", "_transport", "answered", "backend", "eof")
+    __slots__ = ("_peer", "_task", "_transport", "answered", "backend", "eof", "full")
 
-    def __init__(self, connection: Connection, backend: Backend) -> None:
+    def __init__(self, peer: Peer, backend: Backend) -> None:
         self.backend = backend
         self.answered = False
         self.eof = False
-        self._connection: Connection | None = connection
+        self.full = False
+        self._peer: Peer | None = peer
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
 
     def dial(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Connect; the connection hears of it through `joined` or `dial_failed`."""
+        """Connect; the peer hears of it through `joined` or `dial_failed`."""
         self._task = loop.create_task(self._dial(loop))
 
     async def _dial(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -46,8 +70,8 @@ class BackendLink(asyncio.Protocol):
         except (OSError, ValueError, RuntimeError):
             # ValueError: a host name that cannot be encoded; RuntimeError: uvloop's word for a transport that
             # was closed before it was handed over.
-            if self._connection is not None:
-                self._connection.dial_failed(self)
+            if self._peer is not None:
+                self._peer.dial_failed(self)
 
     def write(self, data: bytes) -> None:
         """Send `data` after what was sent before."""
@@ -71,7 +95,7 @@ class BackendLink(asyncio.Protocol):
 
     def release(self) -> None:
         """Close after a flush of at most FLUSH_SECONDS."""
-        self._connection = None
+        self._peer = None
         transport = self._transport
         if transport is None:
             if self._task is not None:
@@ -83,7 +107,7 @@ class BackendLink(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = link = cast("asyncio.Transport", transport)
-        if self._connection is None:
+        if self._peer is None:
             link.abort()
         elif link.get_extra_info("sockname") == link.get_extra_info("peername"):
             # A dial to a free port of the ephemeral range can meet itself. Closed with a reset: a socket left
@@ -91,37 +115,39 @@ class BackendLink(asyncio.Protocol):
             reset = struct.pack("ii", 1, 0)
             link.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
             link.abort()
-            self._connection.dial_failed(self)
+            self._peer.dial_failed(self)
         else:
             link.set_write_buffer_limits(HIGH_WATER_BYTES)
             keep_alive(link.get_extra_info("socket"))
-            self._connection.joined(self)
+            self._peer.joined(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._connection is not None:
+        if self._peer is not None:
             self.answered = True
-            self._connection.from_backend(data)
+            self._peer.from_backend(data)
 
     def eof_received(self) -> bool:
         self.eof = True
-        return self._connection is not None and self._connection.backend_ended()
+        return self._peer is not None and self._peer.backend_ended()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        connection = self._connection
-        if connection is None or self._transport is None:
+        peer = self._peer
+        if peer is None or self._transport is None:
             return
         if exc is not None and not self.eof and (rest := _unread(self._transport)):
             # It answered and left without reading all that was sent; the loop gave up at the failed write.
             self.data_received(rest)
-        connection.backend_lost()
+        peer.backend_lost()
 
     def pause_writing(self) -> None:
-        if self._connection is not None:
-            self._connection.pause_client()
+        self.full = True
+        if self._peer is not None:
+            self._peer.pause_client()
 
     def resume_writing(self) -> None:
-        if self._connection is not None:
-            self._connection.resume_client()
+        self.full = False
+        if self._peer is not None:
+            self._peer.resume_client()
 
 
 def _unread(transport: asyncio.Transport) -> bytes:

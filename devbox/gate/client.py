@@ -64,9 +64,9 @@ class GateClient:
     async def drain(
         self, backends: Iterable[Backend], *, quiet: float, bound: float, close: bool = False
     ) -> wire.Drained:
-        """Wait until the connections to `backends` are gone, or silent both ways for `quiet` seconds, at most
-        `bound` seconds; with `close`, what remains is closed after a flush. A client that still waits for the
-        first byte of its first answer counts as not silent."""
+        """Wait until `backends` owe no HTTP/1 request an answer, and other connections to them are gone, or
+        silent both ways for `quiet` seconds, at most `bound` seconds; with `close`, what remains is closed
+        after a flush. A client that still waits for the first byte of its first answer is not silent."""
         request = wire.Drain(tuple(backends), quiet, bound, close)
         answer = await self._ask(request, bound)
         return self._understood(wire.read_drained, answer)

@@ -1,65 +1,75 @@
-"""The client's side of a connection: held while no backend takes it, forwarded, closed after a flush."""
+"""The client's side of a connection: held, forwarded, moved between requests, closed after a flush."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+import math
+from typing import Protocol, cast
 
-from devbox.gate import http1
 from devbox.gate.backend import HIGH_WATER_BYTES, BackendLink, send_eof
+from devbox.gate.farewell import Farewell
+from devbox.gate.hold import Destination, Hold
+from devbox.gate.tracking import Exchanges
+from devbox.model import Backend
 
-if TYPE_CHECKING:
-    from devbox.gate.routes import Route
-    from devbox.model import Backend
-
-FIRST_BYTES = 64 << 10
-DIAL_SECONDS = 1.0
-LINGER_SECONDS = 2.0
-STALLED_SECONDS = 60.0
+HELD_BYTES = 64 << 10
 HALF_CLOSED_SECONDS = 60.0
+# Longer than browsers and HTTP libraries keep an unused connection: the client closes first, and no request
+# meets our closing.
+IDLE_SECONDS = 600.0
+
+
+class Owner(Destination, Protocol):
+    """The route that a connection belongs to."""
+
+    def came(self, connection: Connection) -> None:
+        """`connection` was accepted."""
+
+    def moved(self) -> None:
+        """A connection has left its backend."""
+
+    def gone(self, connection: Connection) -> None:
+        """`connection` is over."""
 
 
 class Connection(asyncio.Protocol):
     """One accepted client, which is served, held or closed after a flush, and never reset.
 
-    It is *held* until a backend takes it, then *joined* to that backend until both ends are done, then
-    *ending* until the client has everything it is owed. Whatever the client sends passes `data_received`,
-    whatever a backend sends passes `from_backend`, and `movable` alone decides who may change backends.
+    It is *held* until a backend takes it, then *joined* to that backend, then *ending* until the client has
+    everything it is owed. Between two requests it goes back to held, and so to another backend, at a flip and
+    when the backend closes. Whatever the client sends passes `data_received`, whatever a backend sends passes
+    `from_backend`, and both tell `Exchanges`, which alone knows when a connection may move.
     """
 
     __slots__ = (
-        "_awaits_first",
         "_client",
-        "_client_eof",
-        "_deadline",
-        "_dialing",
+        "_client_full",
         "_ending",
-        "_first",
-        "_forwarded",
-        "_left",
+        "_exchanges",
+        "_farewell",
+        "_half_closed",
+        "_hold",
+        "_leaving",
         "_link",
         "_loop",
         "_route",
-        "_stalled_at",
-        "_timer",
         "active_at",
+        "client_eof",
     )
 
-    def __init__(self, route: Route, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, route: Owner, loop: asyncio.AbstractEventLoop) -> None:
         self._route = route
         self._loop = loop
         self._client: asyncio.Transport
+        self._client_full = False
         self._link: BackendLink | None = None
-        self._dialing: BackendLink | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._first = b""
-        self._client_eof = False
-        self._forwarded = False
-        self._awaits_first = False
+        self._hold = Hold(self, route, loop)
+        self._exchanges = Exchanges()
+        self._farewell: Farewell | None = None
+        self._half_closed: asyncio.TimerHandle | None = None
+        self._leaving = False
         self._ending = False
-        self._deadline = 0.0
-        self._left = 0
-        self._stalled_at = 0.0
+        self.client_eof = False
         self.active_at = 0.0
 
     @property
@@ -67,61 +77,61 @@ class Connection(asyncio.Protocol):
         """The backend that has this connection, None while it is held or ending."""
         return None if self._link is None else self._link.backend
 
-    @property
-    def movable(self) -> bool:
-        """Whether another backend can take this connection over unnoticed: nothing went either way yet."""
+    def quiet_at(self, quiet: float) -> float:
+        """From when on, by the loop's clock, a drain need not wait for this connection: not while an exchange
+        is in progress, at once between two, and otherwise once it was silent for `quiet` seconds."""
         link = self._link
-        return link is not None and not (self._forwarded or self._client_eof or link.answered)
-
-    @property
-    def owed(self) -> bool:
-        """Whether the client has sent something and has had no byte of an answer."""
-        link = self._link
-        return self._forwarded and link is not None and not (link.answered or link.eof)
+        if link is None or self._exchanges.between:
+            return 0.0
+        if self._exchanges.opaque and (link.answered or link.eof):
+            return self.active_at + quiet
+        return math.inf
 
     # The client's transport calls these.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._client = cast("asyncio.Transport", transport)
         self._client.set_write_buffer_limits(HIGH_WATER_BYTES)
-        self._route.connections.add(self)
-        self._hold()
+        self._route.came(self)
+        self._hold.begin()
 
     def data_received(self, data: bytes) -> None:
         link = self._link
-        if link is not None:
+        if link is None or (self._leaving and self._exchanges.waiting):
+            self._keep(data)
+        else:
             self.active_at = self._loop.time()
-            self._forwarded = True
+            self._exchanges.sent(data)
             link.write(data)
-        elif not self._ending:
-            self._first += data
-            if len(self._first) >= FIRST_BYTES:
-                self._client.pause_reading()
-            if self._awaits_first:
-                self._seek()
+            if self._leaving:
+                self._leave()
 
     def eof_received(self) -> bool:
-        self._client_eof = True
+        self.client_eof = True
         link = self._link
         if link is not None:
             if link.eof:
                 self.end()
-            else:
+            elif not self._hold.said:
                 link.write_eof()
-        elif not self._ending and self._dialing is None and not self._first:
-            self.end()
+        elif not self._ending:
+            self._hold.client_ended()
         return not self._ending
 
     def connection_lost(self, _exc: Exception | None) -> None:
         self._ending = True
         self._let_go()
+        if self._farewell is not None:
+            self._farewell.done()
         self._route.gone(self)
 
     def pause_writing(self) -> None:
+        self._client_full = True
         if self._link is not None:
             self._link.pause_reading()
 
     def resume_writing(self) -> None:
+        self._client_full = False
         if self._link is not None:
             self._link.resume_reading()
 
@@ -129,53 +139,46 @@ class Connection(asyncio.Protocol):
 
     def joined(self, link: BackendLink) -> None:
         """Send over `link`, which has just connected, what the client has said so far."""
-        self._cancel_timer()
-        self._dialing = None
         self._link = link
         self.active_at = self._loop.time()
-        self._route.reached()
+        again, said = self._hold.joined()
         self.resume_client()
-        if self._first:
-            self._forwarded = True
-            link.write(self._first)
-            self._first = b""
-        if self._client_eof:
+        if self._client_full:
+            link.pause_reading()
+        if said:
+            self._exchanges.sent(said)
+        if again or said:
+            link.write(again + said)
+        if self.client_eof:
             link.write_eof()
 
     def dial_failed(self, link: BackendLink) -> None:
-        """Try again in a few milliseconds; a client that left without a word is let go."""
-        if self._dialing is not link:
-            return
-        self._drop_links()
-        self._cancel_timer()
-        if self._client_eof and not self._first:
-            self.end()
-        else:
-            retry_at = min(self._loop.time() + self._route.retry_later(self), self._deadline)
-            self._timer = self._loop.call_at(retry_at, self._seek)
+        """Try again in a few milliseconds."""
+        self._hold.dial_failed(link)
 
     def from_backend(self, data: bytes) -> None:
         """Pass `data` on to the client."""
         self.active_at = self._loop.time()
+        self._exchanges.received(data)
         self._client.write(data)
+        if self._leaving:
+            self._leave()
 
     def backend_ended(self) -> bool:
-        """Pass the backend's end of stream on; whether the other direction stays open."""
-        if self.movable:
-            self._hold_for_first_bytes()
+        """Hold the client again, or pass the end of stream on; whether the other direction stays open."""
+        if self._outlives_backend():
             return False
+        self.stay()
         send_eof(self._client)
-        if self._client_eof:
+        if self.client_eof:
             self.end()
             return False
-        self._timer = self._loop.call_later(HALF_CLOSED_SECONDS, self._half_closed)
+        self._half_closed = self._loop.call_later(HALF_CLOSED_SECONDS, self._end_when_silent)
         return True
 
     def backend_lost(self) -> None:
-        """The way to the backend is gone: give the client what it is still owed, or hold it again."""
-        if self.movable:
-            self._hold_for_first_bytes()
-        else:
+        """The way to the backend is gone: hold the client again, or give it what it is still owed."""
+        if not self._outlives_backend():
             self.end()
 
     def pause_client(self) -> None:
@@ -184,20 +187,32 @@ class Connection(asyncio.Protocol):
 
     def resume_client(self) -> None:
         """Undo `pause_client`."""
-        if not self._client_eof:
+        if not self.client_eof:
             self._client.resume_reading()
 
     # The route calls these.
 
     def rerouted(self) -> None:
-        """Go to the route's new backend at once, where nothing ties this connection to the old one."""
-        if not self._ending and (self._link is None or self.movable):
-            self._hold()
+        """Go to the route's new backend, where and as soon as nothing ties this connection to the old one."""
+        if self._ending:
+            return
+        link = self._link
+        if link is not None:
+            # What was kept for another backend goes over a new connection, even where the route leads back.
+            self._leaving = self._hold.said != b"" or link.backend != self._route.backend
+            self._leave()
+        elif not (self._hold.parked and self._exchanges.begun):
+            self._hold.begin()
 
     def reconsider(self) -> None:
         """Dial or refuse now, where this connection only waits for the time to do so."""
-        if not (self._ending or self._link or self._dialing or self._awaits_first):
-            self._seek()
+        if not (self._ending or self._link):
+            self._hold.reconsider()
+
+    def stay(self) -> None:
+        """Never go to another backend."""
+        self._exchanges.give_up()
+        self._leave()
 
     def end(self, farewell: bytes = b"") -> None:
         """Let the backend go, flush to the client what it is owed and then `farewell`, and close."""
@@ -205,96 +220,71 @@ class Connection(asyncio.Protocol):
             return
         self._ending = True
         self._let_go()
-        client = self._client
-        if client.is_closing():
+        if not self._client.is_closing():
+            if farewell:
+                self._client.write(farewell)
+            self._farewell = Farewell(self._client, self._loop, heard_all=self.client_eof)
+
+    def _keep(self, data: bytes) -> None:
+        if self._ending:
             return
-        if farewell:
-            client.write(farewell)
-        send_eof(client)
-        self._left = client.get_write_buffer_size()
-        self._stalled_at = self._loop.time()
-        self._timer = self._loop.call_later(LINGER_SECONDS, self._linger)
-        if self._client_eof:
-            client.close()
+        if len(self._hold.said) + len(data) >= HELD_BYTES:
+            self._client.pause_reading()
+        self._hold.hear(data)
+
+    def _leave(self) -> None:
+        link, exchanges, hold = self._link, self._exchanges, self._hold
+        if link is None or not self._leaving:
+            return
+        if exchanges.opaque:
+            self._leaving = False
+            if hold.said:
+                link.write(hold.said)
+                hold.over()
+                if self.client_eof:
+                    link.write_eof()
+                if not link.full:
+                    self.resume_client()
+        elif (exchanges.between or exchanges.unheard) and (hold.said or not self.client_eof):
+            # One that has said nothing may be waiting for the backend to speak first.
+            self._move(at_once=not exchanges.begun)
+
+    def _outlives_backend(self) -> bool:
+        exchanges = self._exchanges
+        if self.client_eof or not (exchanges.between or exchanges.repeat()):
+            return False
+        self._move(at_once=False)
+        return True
+
+    def _move(self, *, at_once: bool) -> None:
+        hold, exchanges = self._hold, self._exchanges
+        self._drop_link()
+        self.resume_client()
+        hold.again = exchanges.unanswered
+        if at_once or hold.again or hold.said:
+            hold.begin()
         else:
-            # Closing over unread bytes resets the connection, and the client could lose our last ones.
-            client.resume_reading()
+            # Dialled when the next request comes: a container that has just started is not met by every idle
+            # browser at once, and a server that gives each connection a worker does not lose them to nobody.
+            hold.park(IDLE_SECONDS if exchanges.begun else self._route.hold)
+        self._route.moved()
 
-    # Held: what to do next is decided in _seek alone.
-
-    def _hold(self) -> None:
-        self._drop_links()
-        self._deadline = self._loop.time() + self._route.hold
-        self._seek()
-
-    def _hold_for_first_bytes(self) -> None:
-        self._drop_links()
-        self._deadline = self._loop.time() + self._route.hold
-        self._wait(first=True)
-
-    def _seek(self) -> None:
-        backend = self._route.backend
-        if self._loop.time() >= self._deadline:
-            self._give_up()
-        elif backend is not None:
-            self._dial(backend)
-        elif not self._route.refuses:
-            self._wait(first=False)
-        elif http1.is_request(self._first) is None:
-            # Only the first bytes tell a browser, which can be told why, from anything else.
-            self._wait(first=True)
-        else:
-            self._give_up()
-
-    def _wait(self, *, first: bool) -> None:
-        self._cancel_timer()
-        self._awaits_first = first
-        self._timer = self._loop.call_at(self._deadline, self._give_up)
-
-    def _dial(self, backend: Backend) -> None:
-        self._cancel_timer()
-        self._awaits_first = False
-        link = self._dialing = BackendLink(self, backend)
-        self._timer = self._loop.call_later(DIAL_SECONDS, self.dial_failed, link)
-        link.dial(self._loop)
-
-    def _give_up(self) -> None:
-        known = http1.is_request(self._first)
-        self.end(http1.unavailable(self._route.excuse, self._first) if known else b"")
-
-    # Ending.
-
-    def _half_closed(self) -> None:
+    def _end_when_silent(self) -> None:
         silent = self._loop.time() - self.active_at
         if silent >= HALF_CLOSED_SECONDS:
             self.end()
         else:
-            self._timer = self._loop.call_later(HALF_CLOSED_SECONDS - silent, self._half_closed)
-
-    def _linger(self) -> None:
-        left = self._client.get_write_buffer_size()
-        now = self._loop.time()
-        if left != self._left:
-            self._left, self._stalled_at = left, now
-        if not left:
-            self._client.close()
-        elif now - self._stalled_at >= STALLED_SECONDS:
-            self._client.abort()
-        self._timer = self._loop.call_later(LINGER_SECONDS, self._linger)
+            self._half_closed = self._loop.call_later(HALF_CLOSED_SECONDS - silent, self._end_when_silent)
 
     def _let_go(self) -> None:
-        self._drop_links()
-        self._cancel_timer()
-        self._first = b""
+        self._drop_link()
+        self._hold.over()
+        self._exchanges.give_up()
+        if self._half_closed is not None:
+            self._half_closed.cancel()
 
-    def _drop_links(self) -> None:
-        for link in (self._dialing, self._link):
-            if link is not None:
-                link.release()
-        self._dialing = self._link = None
-
-    def _cancel_timer(self) -> None:
-        self._route.retrying.discard(self)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _drop_link(self) -> None:
+        self._leaving = False
+        if self._link is not None:
+            self._link.release()
+            self._link = None

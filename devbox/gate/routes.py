@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from devbox.gate import wire
 from devbox.gate.forward import Connection
+from devbox.gate.hold import Hold
 from devbox.gate.listener import Acceptor, open_listener
 from devbox.model import Backend
 
@@ -36,7 +37,7 @@ class Route:
         self.backend: Backend | None = None
         self.accepted = 0
         self.connections: set[Connection] = set()
-        self.retrying: set[Connection] = set()
+        self.retrying: set[Hold] = set()
         self.listener = listener
         address = listener.getsockname()
         self.host: str = address[0]
@@ -65,15 +66,27 @@ class Route:
         for connection in tuple(self.connections):
             connection.rerouted()
 
-    def retry_later(self, connection: Connection) -> float:
-        """Seconds until `connection` may dial again: all held clients share one dial each RETRY_SECONDS."""
-        self.retrying.add(connection)
+    def retry_later(self, hold: Hold) -> float:
+        """Seconds until `hold` may dial again: all held clients share one dial each RETRY_SECONDS."""
+        self.retrying.add(hold)
         return min(RETRY_SECONDS * len(self.retrying), LONGEST_RETRY_SECONDS)
+
+    def retries_no_more(self, hold: Hold) -> None:
+        """`hold` does not wait to dial again any more."""
+        self.retrying.discard(hold)
 
     def reached(self) -> None:
         """The backend answered a dial: those that wait to dial again need not wait."""
-        for connection in tuple(self.retrying):
-            connection.reconsider()
+        for hold in tuple(self.retrying):
+            hold.reconsider()
+
+    def came(self, connection: Connection) -> None:
+        """`connection` was accepted."""
+        self.connections.add(connection)
+
+    def moved(self) -> None:
+        """A connection has left its backend."""
+        self._routes.moved()
 
     def gone(self, connection: Connection) -> None:
         """`connection` is over."""
@@ -97,7 +110,7 @@ class Routes:
         self._routes: dict[str, Route] = {}
         self._closed: set[Route] = set()
         self._adopting: set[asyncio.Task[None]] = set()
-        self._ended = asyncio.Event()
+        self._moved = asyncio.Event()
 
     def listen(self, name: str, host: str, port: int, hold: float) -> int:
         """Open the route `name` and return its port; the same request again returns it unchanged.
@@ -125,6 +138,8 @@ class Routes:
         for connection in tuple(route.connections):
             if connection.backend is None:
                 connection.end()
+            else:
+                connection.stay()
 
     def point(self, backends: Mapping[str, Backend | None]) -> None:
         """Give all named routes their backends in one step; RouteError "unknown", and nothing changed, where
@@ -149,10 +164,10 @@ class Routes:
         began = self._loop.time()
         deadline = began + request.bound
         while (now := self._loop.time()) < deadline:
-            waits = [self._seconds_to_quiet(c, request.quiet, now) for c in self._served(backends)]
-            if not waits or max(waits) <= 0:
+            wait = max((c.quiet_at(request.quiet) - now for c in self._served(backends)), default=0.0)
+            if wait <= 0:
                 break
-            await self._connection_ends(min(max(waits), LOOK_AGAIN_SECONDS, deadline - now))
+            await self._something_moves(min(wait, LOOK_AGAIN_SECONDS, deadline - now))
         remaining = tuple(self._served(backends))
         if request.close:
             for connection in remaining:
@@ -168,8 +183,12 @@ class Routes:
         """One accepted client is over."""
         self._closed = {route for route in self._closed if route.connections}
         self._acceptor.released()
-        self._ended.set()
-        self._ended.clear()
+        self.moved()
+
+    def moved(self) -> None:
+        """Some connection has left its backend."""
+        self._moved.set()
+        self._moved.clear()
 
     async def close(self) -> None:
         """Close every listener and every connection, flushed as far as GOODBYE_SECONDS allow."""
@@ -179,7 +198,7 @@ class Routes:
             connection.end()
         deadline = self._loop.time() + GOODBYE_SECONDS
         while any(self._connections()) and (left := deadline - self._loop.time()) > 0:
-            await self._connection_ends(left)
+            await self._something_moves(left)
 
     def _adopt(self, route: Route, client: socket.socket) -> None:
         route.accepted += 1
@@ -196,10 +215,10 @@ class Routes:
             if connection not in route.connections:
                 self.released()
 
-    async def _connection_ends(self, seconds: float) -> None:
+    async def _something_moves(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
-                await self._ended.wait()
+                await self._moved.wait()
         except TimeoutError:
             pass
 
@@ -209,9 +228,6 @@ class Routes:
 
     def _served(self, backends: frozenset[Backend]) -> Iterator[Connection]:
         return (connection for connection in self._connections() if connection.backend in backends)
-
-    def _seconds_to_quiet(self, connection: Connection, quiet: float, now: float) -> float:
-        return LOOK_AGAIN_SECONDS if connection.owed else connection.active_at + quiet - now
 
     def _find(self, name: str) -> Route:
         try:

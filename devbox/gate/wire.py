@@ -67,10 +67,11 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """Wait until the connections to `backends` are gone or silent; answered by Drained.
+    """Wait until no exchange is in progress with `backends`; answered by Drained.
 
-    Silent means that nothing went either way for `quiet` seconds and no first answer is owed. The wait ends
-    after `bound` seconds at the latest. With `close`, what remains is then closed, after a flush.
+    On an HTTP/1 connection that is until every request has its whole answer. Any other one must be gone, or
+    silent: nothing went either way for `quiet` seconds, and no first answer is owed. The wait ends after
+    `bound` seconds at the latest. With `close`, what remains is then closed, after a flush.
     """
 
     backends: tuple[Backend, ...]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
+import re
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,6 +17,7 @@ from devbox.gate.client import GateClient, connect
 from devbox.model import Backend
 
 BOUND = 10.0
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 WITHOUT_UVLOOP = "import sys; sys.modules['uvloop'] = None\n"
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -192,3 +195,34 @@ async def fetch(
         return await asyncio.wait_for(reader.read(), BOUND)
     finally:
         writer.close()
+
+
+def replying(*answers: bytes) -> Handler:
+    """A handler that answers one request after another with these, and then from the first one on again."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for answer in itertools.cycle(answers):
+            try:
+                await read_message(reader)
+            except asyncio.IncompleteReadError:
+                return
+            writer.write(answer)
+            await writer.drain()
+
+    return handle
+
+
+async def read_message(reader: asyncio.StreamReader) -> bytes:
+    """One request or answer, with the body that its Content-Length tells."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head.lower())
+    return head + await reader.readexactly(int(length[1]) if length else 0)
+
+
+async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes = GET) -> bytes:
+    """The body of the answer to `request` on a connection that is kept; one that is not 200 is an error."""
+    writer.write(request)
+    answer = await asyncio.wait_for(read_message(reader), BOUND)
+    head, body = answer.split(b"\r\n\r\n", 1)
+    assert head.startswith(b"HTTP/1.1 200 "), answer
+    return body

@@ -7,7 +7,7 @@ import pytest
 
 from devbox.gate.client import GateClient
 
-from .kit import BOUND, AppServer, echo, fetch, naming, serving, until
+from .kit import BOUND, GET, AppServer, ask, echo, fetch, naming, read_message, serving, until, until_open
 
 
 async def test_twenty_flips_under_load_lose_nothing(gate: GateClient) -> None:
@@ -162,3 +162,62 @@ async def test_what_a_drain_closes_is_flushed_first(gate: GateClient) -> None:
         assert drained.seconds < 2
         assert len(await asyncio.wait_for(reader.read(), BOUND)) == size - 1
         writer.close()
+
+
+async def test_a_drain_lasts_as_long_as_the_answer(gate: GateClient) -> None:
+    finish = asyncio.Event()
+
+    async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_message(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")
+        await finish.wait()
+        writer.write(b"0\r\n\r\n")
+        await reader.read()
+
+    port = await gate.listen("web", "127.0.0.1", 0)
+    async with serving(slowly) as first, serving(naming("new")) as second:
+        await gate.point({"web": first})
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET)
+        await reader.readuntil(b"half")
+        await gate.point({"web": second})
+        draining = asyncio.create_task(gate.drain([first], quiet=0.05, bound=BOUND))
+        await asyncio.sleep(0.3)
+        assert not draining.done(), "a silent answer is in progress all the same"
+        finish.set()
+        began = time.monotonic()
+        assert (await draining).remaining == 0
+        assert time.monotonic() - began < 1
+        await reader.readuntil(b"0\r\n\r\n")
+        assert await ask(reader, writer) == b"new"
+        writer.close()
+
+
+async def test_events_stay_with_their_backend_until_the_bound_of_the_drain(gate: GateClient) -> None:
+    async def events(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_message(reader)
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        while True:
+            writer.write(b"9\r\ndata: x\n\n\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    port = await gate.listen("web", "127.0.0.1", 0)
+    async with serving(naming("new")) as second:
+        async with serving(events) as first:
+            await gate.point({"web": first})
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(GET)
+            await reader.readuntil(b"data")
+            await gate.point({"web": second})
+            drained = await gate.drain([first], quiet=0.3, bound=0.6)
+            assert drained.remaining == 1
+            assert 0.55 <= drained.seconds < 2
+            assert (await fetch(port)).endswith(b"new")
+            assert await reader.readuntil(b"data")
+        # The application has ended, and its answer with it.
+        await asyncio.wait_for(reader.read(), BOUND)
+        writer.close()
+    await until_open(gate, 0)
