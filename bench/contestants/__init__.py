@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.contestants.compose import ComposeWatch
-from bench.contestants.devbox import DevboxUp
+from bench.contestants.devbox import DevboxRolling, DevboxUp
 from bench.contestants.protocol import Contestant, NotHere
 from bench.contestants.uvicorn import UvicornReload
 
@@ -11,6 +11,7 @@ __all__ = ["CONTESTANTS", "Contestant", "NotHere"]
 
 CONTESTANTS: dict[str, type[DevboxUp | UvicornReload | ComposeWatch]] = {
     "devbox": DevboxUp,
+    "rolling": DevboxRolling,
     "uvicorn": UvicornReload,
     "compose": ComposeWatch,
 }

@@ -27,7 +27,8 @@ DEVBOX = str(Path(sys.executable).with_name("devbox"))
 class DevboxUp:
     """A project of its own with its own volume, all of which it removes."""
 
-    title = "devbox"
+    title = "devbox, warm"
+    warm = True
 
     def __init__(self, app: App, scratch: Path) -> None:
         self.about = ""
@@ -40,7 +41,7 @@ class DevboxUp:
         self._served: asyncio.Queue[ReleaseServed | BenchError] = asyncio.Queue()
 
     async def start(self) -> str:
-        (self._app.folder / "devbox.toml").write_text(_settings())
+        (self._app.folder / "devbox.toml").write_text(_settings(warm=self.warm))
         command = [DEVBOX, "up", "--output", "jsonl"]
         self._child = await Child.start(
             command, self._app.folder, self._scratch / "devbox.log", read_output=True
@@ -73,7 +74,7 @@ class DevboxUp:
             with suppress(asyncio.CancelledError):
                 await self._reader
         await run([DEVBOX, "down", "--volumes"], self._app.folder, self._scratch / "devbox.log", DOWN_BOUND)
-        await _remove_images()
+        await _remove_images(project_name(warm=self.warm))
 
     async def _next_release(self, bound: float) -> ReleaseServed:
         try:
@@ -109,26 +110,33 @@ class DevboxUp:
                 pass
 
 
-async def _remove_images() -> None:
+class DevboxRolling(DevboxUp):
+    """The same without a standby: every save starts a new container."""
+
+    title = "devbox, rolling"
+    warm = False
+
+
+async def _remove_images(project: str) -> None:
     """Nobody rolls this project back: `devbox down` keeps its images, the bench does not."""
     try:
         engine = await connect()
         try:
-            for image in await engine.images(project_name()):
+            for image in await engine.images(project):
                 await engine.remove_image(image.id)
         finally:
             await engine.close()
     except EngineError as error:
-        raise BenchError(f"the images of {project_name()} could not be removed: {error}") from error
+        raise BenchError(f"the images of {project} could not be removed: {error}") from error
 
 
-def project_name() -> str:
+def project_name(*, warm: bool) -> str:
     """The name of what this run of the bench makes, so that it touches nobody else's."""
-    return f"devbox-bench-{os.getpid()}"
+    return f"devbox-bench-{os.getpid()}-{'warm' if warm else 'rolling'}"
 
 
-def _settings() -> str:
-    name = project_name()
+def _settings(*, warm: bool) -> str:
+    name = project_name(warm=warm)
     return "".join(
         f"{key} = {json.dumps(value)}\n"
         for key, value in {
@@ -136,5 +144,6 @@ def _settings() -> str:
             "ports": ["127.0.0.1:0:8000"],
             "volumes": [f"{name}-data:/data"],
             "health_path": "/health",
+            "warm": warm,
         }.items()
     )

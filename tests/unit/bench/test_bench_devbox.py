@@ -40,7 +40,7 @@ for revision in range(1, 100):
 """
 
 
-async def no_engine() -> None:
+async def no_engine(_project: str) -> None:
     """The program builds no image that would have to be removed."""
 
 
