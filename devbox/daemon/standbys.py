@@ -67,6 +67,7 @@ class Standbys:
         self._spare: Claim | None = None
         self._why_none = ""
         self._told = ""
+        self._said: set[str] = set()
         self._refused: Identity | None = None
         self._denied: dict[str, str] = {}
         self._learned: dict[str, None] = {}
@@ -119,13 +120,15 @@ class Standbys:
         error = making.exception()
         if error is None:
             self._told = ""
+            dropped = {name: why for name, why in self._denied.items() if name not in self._said}
+            self._said.update(dropped)
             ready = making.result().spare.ready
             self._tools.emit(
                 StandbyChanged(
                     revision=number,
                     ready=True,
                     modules=ready.modules,
-                    dropped=self._denied,
+                    dropped=dropped,
                     seconds=round(ready.seconds, 4),
                 )
             )
