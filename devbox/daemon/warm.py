@@ -10,7 +10,7 @@ from devbox.daemon.standbys import Claim
 from devbox.daemon.tools import Tools
 from devbox.daemon.work import Work
 from devbox.engine.protocol import ImageFacts
-from devbox.errors import StandbyFailed, StartFailed
+from devbox.errors import EngineError, StandbyFailed, StartFailed
 from devbox.model import Cold, StagedFile, Staging
 from devbox.release.carry import shielded
 from devbox.release.probe import Readiness
@@ -37,10 +37,13 @@ class WarmBoot:
         return self._claim.making.result().image
 
     async def booted(self) -> Booted | Cold:
-        """The standby once it answers, or why it does not; raises Superseded, EngineError."""
+        """The standby once it answers, or why it does not; raises Superseded.
+
+        An engine that is gone is met again by the rolling way.
+        """
         try:
             return await asyncio.shield(self._boot)
-        except StandbyFailed as error:
+        except (StandbyFailed, EngineError) as error:
             return Cold(error.what)
         except StartFailed as error:
             return Cold(f"the standby {error}")

@@ -15,6 +15,8 @@ from devbox.release.probe import Readiness, wait_ready
 from devbox.release.standby.spare import Spare
 from devbox.release.strategies import Handover, Hooks
 
+_FAILED_BY_THEN = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Booted:
@@ -36,20 +38,23 @@ async def boot(
 ) -> Booted:
     """Puts the files into the standby, tells it to go and returns once it answers, by then called `name`.
 
-    Raises StandbyFailed where it does not go, StartFailed where the application ends or never gets ready,
-    Superseded where the files changed meanwhile, EngineError.
+    `started` gets its id once it answers, or has not failed for a moment: what fails at once is tried again
+    cold, and its words would be told twice. Raises StandbyFailed where it does not go, StartFailed where the
+    application ends or never gets ready, Superseded where the files changed meanwhile, EngineError.
     """
     began = time.monotonic()
     await spare.go(await files())
     staged = time.monotonic()
-    started(spare.facts.id)
+    telling = asyncio.get_running_loop().call_later(_FAILED_BY_THEN, started, spare.facts.id)
     renaming = asyncio.create_task(engine.rename(spare.facts.id, name))
     try:
         facts = await wait_ready(engine, spare.facts.id, info, readiness)
         await renaming
     finally:
+        telling.cancel()
         renaming.cancel()
         await asyncio.gather(renaming, return_exceptions=True)
+    started(spare.facts.id)
     return Booted(replace(facts, name=name), staged - began, time.monotonic() - staged)
 
 
