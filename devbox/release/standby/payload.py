@@ -12,17 +12,21 @@ from devbox.release.standby.wire import DIRECTORY
 
 Owners = Mapping[str, tuple[int, int]]
 
+_HOOK = resources.files("devbox.release.standby").joinpath("bootstrap")
 _TYPES = {Kind.FILE: tarfile.REGTYPE, Kind.DIRECTORY: tarfile.DIRTYPE, Kind.SYMLINK: tarfile.SYMTYPE}
 
 
 def bootstrap_tar() -> bytes:
-    """The hook in its directory, for everybody to read."""
+    """The hook's files in their directory, for everybody to read."""
     name = DIRECTORY.lstrip("/")
     folder = tarfile.TarInfo(name)
     folder.type, folder.mode = tarfile.DIRTYPE, 0o755
-    hook = tarfile.TarInfo(f"{name}/sitecustomize.py")
-    content = resources.files("devbox.release.standby").joinpath("bootstrap/sitecustomize.py").read_bytes()
-    return _tar([(folder, b""), (hook, content)])
+    files = sorted(
+        (file for file in _HOOK.iterdir() if file.name.endswith(".py")), key=lambda file: file.name
+    )
+    return _tar(
+        [(folder, b""), *((tarfile.TarInfo(f"{name}/{file.name}"), file.read_bytes()) for file in files)]
+    )
 
 
 def staged_tar(files: Sequence[StagedFile], owners: Owners) -> bytes:
