@@ -1,85 +1,35 @@
-"""What turns a container of the former image into one of the new image, or why only a build can. Pure.
-
-After moby/buildkit, frontend/dockerfile/dockerfile2llb (dispatchCopy), and tonistiigi/fsutil, copy.
-"""
+"""What turns a container of the former image into one of the new image, or why only a build can. Pure."""
 
 from __future__ import annotations
 
-import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from devbox.build.dockerfile import BuildStep, Dockerfile, build_steps, stage_closure
+from devbox.build.dockerfile import BuildStep, ContextSource, Dockerfile, Stage, build_steps, stage_closure
 from devbox.build.dockerfile import expand as expand_word
 from devbox.build.plan import expected_steps
+from devbox.build.staging_copies import (
+    Context,
+    Copy,
+    Known,
+    NotStaged,
+    Written,
+    is_wild,
+    left_at,
+    read_copy,
+    shown,
+)
 from devbox.model import Cold, Entry, Kind, Snapshot, StagedPath, Staging
 
 IsDirectory = Callable[[str], bool]
+# Of the former image and of the new one.
+Both = tuple[Context, Context]
+Copies = Sequence[Copy]
 
-_OCTAL = re.compile(r"[0-7]{3,4}")
-_WILD = re.compile(r"[*?\[\\]")
-# Each changes where files go or what becomes of links.
-_UNSTAGED_FLAGS = ("link", "parents", "exclude")
-_SHOWN = 60
-
-
-class _NotStaged(Exception):
-    """Only a build can tell; the message is the reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Copy:
-    """One source of a COPY: what matches `pattern` ('' for the whole context) goes to `target`.
-
-    `inside` says that a file goes into `target` and does not become it. `mode` is that of --chmod.
-    """
-
-    pattern: str
-    target: str
-    inside: bool
-    owner: str
-    mode: int | None
-
-    def origins(self, target: str, context: _Context) -> Iterator[tuple[str, bool]]:
-        """The paths of the context that this copies to `target`, and whether each is the copied folder
-        itself, of which only the content is copied."""
-        for root in context.roots(self.pattern):
-            if context.is_directory(root):
-                if target == self.target:
-                    yield root, True
-                elif target.startswith(f"{self.target.rstrip('/')}/"):
-                    rest = target[len(self.target.rstrip("/")) + 1 :]
-                    yield (f"{root}/{rest}" if root else rest), False
-            elif target == self.file_target(root):
-                yield root, False
-
-    def targets(self, path: str, context: _Context) -> Iterator[str]:
-        """Where this copies a path of the context to."""
-        for root in context.roots(self.pattern):
-            if root == path and not context.is_directory(root):
-                yield self.file_target(root)
-            elif not root or path.startswith(f"{root}/"):
-                yield posixpath.join(self.target, path[len(root) + 1 if root else 0 :])
-
-    def file_target(self, root: str) -> str:
-        return posixpath.join(self.target, posixpath.basename(root)) if self.inside else self.target
-
-
-@dataclass(frozen=True, slots=True)
-class _Context:
-    """A build context as COPY sees it."""
-
-    entries: Mapping[str, Entry]
-
-    def is_directory(self, path: str) -> bool:
-        return not path or self.entries[path].kind is Kind.DIRECTORY
-
-    def roots(self, pattern: str) -> tuple[str, ...]:
-        """What a source's pattern names."""
-        if not pattern:
-            return ("",)
-        return (pattern,) if pattern in self.entries else ()
+_SCRATCH = "scratch"
+_COPIES = frozenset({"COPY", "ADD"})
+# The engine's own in every container, and what tells which number a user has.
+_SPECIAL = re.compile(r"/(?:proc|sys|dev)/.*|/etc/(?:hosts|hostname|resolv\.conf|passwd|group)", re.DOTALL)
 
 
 def stage(
@@ -99,22 +49,23 @@ def stage(
     stage_closure does.
     """
     changed = tuple(_changed(before.entries, after.entries))
-    expected = expected_steps(dockerfile, build_args, target, changed, None)
-    if not expected:
+    if not changed:
         return Staging()
-    last = stage_closure(dockerfile, target, build_args)[-1]
-    for step, reason in expected:
-        if step.stage != last.index or not _is_plain(step):
-            return Cold(f"{step.instruction.text[:_SHOWN]} is run again: {reason}")
+    if dockerfile.path in changed:
+        return Cold("the Dockerfile changed")
+    closure = stage_closure(dockerfile, target, build_args)
+    contexts = Context(before.entries), Context(after.entries)
     try:
-        copies = tuple(
-            copy
-            for step in build_steps(dockerfile, last, build_args)
-            if step.instruction.keyword in {"COPY", "ADD"} and not step.instruction.flag("from")
-            for copy in _copies(dockerfile, step, is_directory)
-        )
-        return Staging(tuple(_staged(copies, changed, _Context(before.entries), _Context(after.entries))))
-    except _NotStaged as error:
+        _refuse_links([build_steps(dockerfile, one, build_args) for one in closure], contexts)
+        expected = expected_steps(dockerfile, build_args, target, changed, None)
+        tail, refused = _tail(dockerfile, closure[-1], build_args, contexts)
+        for step, reason in expected:
+            if step.stage != closure[-1].index or step.instruction.line in refused:
+                told = refused.get(step.instruction.line)
+                return Cold(told or f"{shown(step)} is run again: {reason}")
+        laid = _laid(tail.values(), contexts, is_directory)
+        return Staging(tuple(_differences(changed, laid)))
+    except NotStaged as error:
         return Cold(str(error))
 
 
@@ -124,18 +75,18 @@ def survey(
     """The paths of which `stage` may ask whether they are directories, and the owners it may name."""
     asked: dict[str, None] = {}
     owners: dict[str, None] = {}
-
-    def ask(path: str) -> bool:
-        asked[path] = None
-        return False
-
     last = stage_closure(dockerfile, target, build_args)[-1]
-    for step in build_steps(dockerfile, last, build_args):
-        if step.instruction.keyword == "COPY" and not step.instruction.flag("from"):
-            try:
-                owners.update((copy.owner, None) for copy in _copies(dockerfile, step, ask) if copy.owner)
-            except _NotStaged:
-                continue
+    for step, workdir_known in _steps(dockerfile, last, build_args):
+        if step.instruction.keyword not in _COPIES:
+            continue
+        try:
+            written = read_copy(dockerfile, step, workdir_known=workdir_known)
+        except NotStaged:
+            continue
+        if not written.slash:
+            asked[written.place] = None
+        if written.owner:
+            owners[written.owner] = None
     return tuple(asked), tuple(owners)
 
 
@@ -147,105 +98,167 @@ def _changed(before: Mapping[str, Entry], after: Mapping[str, Entry]) -> Iterato
     yield from (path for path in before if path not in after)
 
 
-def _is_plain(step: BuildStep) -> bool:
-    keyword = step.instruction.keyword
-    return keyword == "WORKDIR" or (keyword == "COPY" and not step.instruction.flag("from"))
-
-
-def _copies(dockerfile: Dockerfile, step: BuildStep, is_directory: IsDirectory) -> tuple[_Copy, ...]:
-    """What one instruction copies, source by source."""
-    instruction = step.instruction
-    shown = instruction.text[:_SHOWN]
-    if instruction.keyword != "COPY" or instruction.heredocs:
-        raise _NotStaged(f"{shown} is not staged: it may do more than copy")
-    for flag in _UNSTAGED_FLAGS:
-        if instruction.has_flag(flag):
-            raise _NotStaged(f"{shown} is not staged: --{flag}")
-
-    def expanded(word: str) -> str:
-        return expand_word(word, step.scope.variables, dockerfile.escape)
-
-    written = expanded(instruction.arguments[-1])
-    if not (written.startswith("/") or step.scope.workdir):
-        raise _NotStaged(f"{shown} is not staged: the base image tells where it goes")
-    place = posixpath.normpath(posixpath.join("/", step.scope.workdir, written))
-    place = "/" + place.lstrip("/")
-    mode = expanded(instruction.flag("chmod"))
-    if mode and not _OCTAL.fullmatch(mode):
-        raise _NotStaged(f"{shown} is not staged: --chmod={mode}")
-    if any("$" in source.pattern or _WILD.search(source.pattern) for source in step.sources):
-        raise _NotStaged(f"{shown} is not staged: its sources are a pattern")
-    inside = written.endswith(("/", "/.")) or written == "." or len(step.sources) > 1
-    return tuple(
-        _Copy(
-            source.pattern,
-            place,
-            inside or (bool(source.pattern) and is_directory(place)),
-            expanded(instruction.flag("chown")),
-            int(mode, 8) if mode else None,
-        )
-        for source in step.sources
-    )
-
-
-def _staged(
-    copies: tuple[_Copy, ...], changed: tuple[str, ...], before: _Context, after: _Context
-) -> Iterator[StagedPath]:
-    """Removals first, then what is there, folders before what lies in them."""
-    for copy in copies:
-        _refuse_other_kind(copy, before, after)
-    touched = {
-        target
-        for copy in copies
-        for context in (before, after)
-        for path in changed
-        for target in copy.targets(path, context)
-    }
-    final = {target: _final(target, copies, after) for target in sorted(touched)}
-    former = {target: _final(target, copies, before) for target in final}
-    gone = {
-        target
-        for target, path in final.items()
-        if former[target] is not None and (path is None or path.kind is not _kind(former[target]))
-    }
-    for target in sorted(gone):
-        if not any(_lies_below(target, other) for other in gone):
-            yield StagedPath(target, None)
-    yield from (path for path in final.values() if path is not None)
-
-
-def _kind(path: StagedPath | None) -> Kind | None:
-    return path.kind if path else None
-
-
-def _lies_below(target: str, other: str) -> bool:
-    return target.startswith(f"{other}/")
-
-
-def _refuse_other_kind(copy: _Copy, before: _Context, after: _Context) -> None:
-    """A named source must stay what it is, and be no link: the builder follows those."""
-    kinds = [_root_kind(copy.pattern, context) for context in (before, after)]
-    if kinds[0] is not kinds[1] or Kind.SYMLINK in kinds:
-        raise _NotStaged(f"{copy.pattern} is a link, or became something else")
-
-
-def _root_kind(pattern: str, context: _Context) -> Kind | None:
-    if not pattern:
-        return Kind.DIRECTORY
-    entry = context.entries.get(pattern)
-    return entry.kind if entry else None
-
-
-def _final(target: str, copies: tuple[_Copy, ...], context: _Context) -> StagedPath | None:
-    """What the COPYs leave at a target; None where they leave nothing."""
-    found: StagedPath | None = None
-    for copy in copies:
-        for origin, itself in copy.origins(target, context):
-            entry = context.entries.get(origin)
-            if itself or entry is None:
+def _refuse_links(stages: Iterable[Iterable[BuildStep]], contexts: Both) -> None:
+    """A source that is a link, or is reached through one, holds what the link's path does not tell."""
+    sources = [(step, source) for steps in stages for step in steps for source in step.sources]
+    for context in contexts:
+        for path, entry in context.entries.items():
+            if entry.kind is not Kind.SYMLINK:
                 continue
-            if found is not None and (found.kind is Kind.DIRECTORY) != (entry.kind is Kind.DIRECTORY):
-                raise _NotStaged(f"several COPYs write to {target}")
-            mode = entry.mode if copy.mode is None else copy.mode
-            found = StagedPath(target, entry.kind, origin, mode, copy.owner)
-    return found
+            for step, source in sources:
+                if _names(source, path):
+                    raise NotStaged(f"{shown(step)} is not staged: {path} is a link")
+
+
+def _names(source: ContextSource, path: str) -> bool:
+    return source.matches(path) and bool(source.pattern) and path.count("/") <= source.pattern.count("/")
+
+
+def _steps(
+    dockerfile: Dockerfile, one: Stage, build_args: Mapping[str, str]
+) -> Iterator[tuple[BuildStep, bool]]:
+    """The steps of a stage, and whether the Dockerfile alone tells the working directory of each."""
+    known = False
+    for step in build_steps(dockerfile, one, build_args):
+        if step.instruction.keyword == "FROM":
+            known = step.inputs[0] == _SCRATCH
+            for origin in step.origins:
+                *_, (_, known) = _steps(dockerfile, dockerfile.stages[origin], build_args)
+        elif step.instruction.keyword == "WORKDIR":
+            variables = Known(step)
+            written = expand_word(step.instruction.arguments[0], variables, dockerfile.escape)
+            known = not variables.missing and (known or written.startswith("/"))
+        yield step, known
+
+
+def _tail(
+    dockerfile: Dockerfile, one: Stage, build_args: Mapping[str, str], contexts: Both
+) -> tuple[Mapping[int, Written], Mapping[int, str]]:
+    """The last steps of a stage, by line, from behind the last one that does more than copy from the build
+    context; and the steps that do, with the reason of a COPY.
+    """
+    tail: dict[int, Written] = {}
+    refused: dict[int, str] = {}
+    for step, workdir_known in _steps(dockerfile, one, build_args):
+        line, keyword = step.instruction.line, step.instruction.keyword
+        try:
+            if keyword == "WORKDIR":
+                if workdir_known:
+                    tail[line] = Written(shown(step), (), str(step.inputs[0]), True, "", None)
+            elif keyword in _COPIES and not step.instruction.flag("from"):
+                tail[line] = read_copy(dockerfile, step, workdir_known=workdir_known)
+                if keyword == "ADD":
+                    _refuse_files(tail[line], contexts)
+            else:
+                tail.clear()
+                refused[line] = ""
+        except NotStaged as error:
+            tail.clear()
+            refused[line] = str(error)
+    return tail, refused
+
+
+def _refuse_files(written: Written, contexts: Both) -> None:
+    # Whether a file is an archive is told by its content alone.
+    if not all(all(one.roots(pattern).values()) for one in contexts for pattern in written.patterns):
+        raise NotStaged(f"{written.shown} is not staged: it may unpack what it copies")
+
+
+def _laid(steps: Iterable[Written], contexts: Both, is_directory: IsDirectory) -> tuple[Copies, Copies]:
+    """What the steps copy out of either context."""
+    laid: tuple[list[Copy], list[Copy]] = [], []
+    for written in steps:
+        if not written.patterns:
+            for copies in laid:
+                copies.append(Copy(Context({}), {"": True}, written.place))
+        for pattern in written.patterns:
+            roots = _roots(written, pattern, contexts)
+            if not any(roots):
+                continue
+            _refuse_leading_elsewhere(written, laid)
+            inside = written.slash or _is_folder(written, roots, laid, is_directory)
+            for copies, context, found in zip(laid, contexts, roots, strict=True):
+                copies.append(Copy(context, found, written.place, inside, written.owner, written.mode))
+    return laid
+
+
+def _roots(written: Written, pattern: str, contexts: Both) -> tuple[Mapping[str, bool], Mapping[str, bool]]:
+    """What a pattern names in either context: something in both, or nothing in both."""
+    roots = contexts[0].roots(pattern), contexts[1].roots(pattern)
+    if is_wild(pattern):
+        if bool(roots[0]) != bool(roots[1]):
+            raise NotStaged(f"{written.shown} is not staged: its pattern names something in one image only")
+    elif not all(roots):
+        raise NotStaged(f"{written.shown} is not staged: {pattern} is not in the build context")
+    elif roots[0] != roots[1]:
+        raise NotStaged(f"{written.shown} is not staged: {pattern} became something else")
+    return roots
+
+
+def _refuse_leading_elsewhere(written: Written, laid: tuple[Copies, Copies]) -> None:
+    """Where a place leads through a link that was copied, that link may have changed."""
+    parts = written.place.split("/")
+    for copies in laid:
+        for end in range(2, len(parts) + 1):
+            left = left_at("/".join(parts[:end]), copies)
+            if left is not None and left.kind is Kind.SYMLINK:
+                raise NotStaged(f"{written.shown} is not staged: {left.target} is a link")
+
+
+def _is_folder(
+    written: Written,
+    roots: tuple[Mapping[str, bool], Mapping[str, bool]],
+    laid: tuple[Copies, Copies],
+    is_directory: IsDirectory,
+) -> bool:
+    """Whether a file goes into the place and does not become it."""
+    kinds = {is_folder for found in roots for is_folder in found.values()}
+    if kinds == {True}:
+        return True
+    left = [left_at(written.place, copies) for copies in laid]
+    folders = {path is not None and path.kind is Kind.DIRECTORY for path in left}
+    if folders == {True}:
+        return True
+    # What comes first out of a pattern decides what becomes of the rest.
+    if len(folders) > 1 or len(kinds) > 1:
+        raise NotStaged(f"{written.shown} is not staged: its target may be a file or a folder")
+    if is_directory(written.place):
+        return True
+    if any(len(found) > 1 for found in roots):
+        raise NotStaged(f"{written.shown} is not staged: several files have one target")
+    return False
+
+
+def _differences(changed: Sequence[str], laid: tuple[Copies, Copies]) -> Iterator[StagedPath]:
+    """Removals first, then what is there, folders before what lies in them."""
+    paths = tuple(changed)
+    touched = {
+        target for copies in laid for copy in copies for path in paths for target in copy.targets(path)
+    }
+    found = [
+        (left_at(target, laid[0]), left_at(target, laid[1]))
+        for target in sorted(touched, key=lambda target: target.split("/"))
+    ]
+    removed = ""
+    for former, final in found:
+        _refuse_unknown(former, final)
+        if former is None or (final is not None and final.kind is former.kind):
+            continue
+        if not (removed and former.target.startswith(f"{removed}/")):
+            removed = former.target
+            yield StagedPath(former.target, None)
+    for _, final in found:
+        if final is not None and final.source:
+            yield final
+
+
+def _refuse_unknown(former: StagedPath | None, final: StagedPath | None) -> None:
+    for path in (former, final):
+        if path is not None and _SPECIAL.fullmatch(path.target):
+            raise NotStaged(f"{path.target} is not like other files")
+    if former is not None and final is not None and former.kind is final.kind and final.source:
+        return
+    # A folder that is only on the way to others has the owner and mode of whatever made it first.
+    for path in (former, final):
+        if path is not None and not path.source:
+            raise NotStaged(f"{path.target} is a folder whose owner only the build knows")

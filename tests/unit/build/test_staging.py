@@ -117,13 +117,16 @@ def test_the_last_copy_that_has_a_file_wins() -> None:
             "FROM base AS one\nCOPY app /a\nFROM base\nCOPY --from=one /a /a\n",
             "COPY app /a is run again: app/main changed",
         ),
-        ("FROM base\nADD app /app\n", "ADD app /app is run again: app/main changed"),
+        ("FROM base\nADD app/main /app\n", "ADD app/main /app is not staged: it may unpack what it copies"),
         (
             "FROM base\nCOPY app app\n",
             "COPY app app is not staged: the base image tells where it goes",
         ),
         ("FROM base\nCOPY --link app /app\n", "COPY --link app /app is not staged: --link"),
-        ("FROM base\nCOPY app/m* /app/\n", "COPY app/m* /app/ is not staged: its sources are a pattern"),
+        (
+            "FROM base\nCOPY app/m[^x]* /app/\n",
+            "COPY app/m[^x]* /app/ is not staged: builders read it differently",
+        ),
         ("FROM base\nCOPY --chmod=u+x app /app\n", "COPY --chmod=u+x app /app is not staged: --chmod=u+x"),
     ],
 )
@@ -133,7 +136,9 @@ def test_only_a_build_can_tell(dockerfile: str, reason: str) -> None:
 
 def test_a_named_source_that_is_a_link_is_followed_by_the_builder() -> None:
     dockerfile = "FROM base\nCOPY link /srv/\n"
-    assert staged(dockerfile, BASE, changed(link="-> app/old")) == "link is a link, or became something else"
+    assert staged(dockerfile, BASE, changed(link="-> app/old")) == (
+        "COPY link /srv/ is not staged: link is a link"
+    )
 
 
 def test_the_survey_asks_for_places_that_may_be_folders() -> None:
