@@ -164,15 +164,16 @@ def _state():
 
 
 def _sockets():
-    found = []
+    found = set()
     for name in os.listdir("/proc/self/fd"):
         try:
-            target = os.readlink("/proc/self/fd/" + name)
+            status = os.fstat(int(name))
         except OSError:
+            # The descriptor that the folder was read with.
             continue
-        if target.startswith("socket:"):
-            found.append(target)
-    return sorted(found)
+        if status.st_mode & 0o170000 == 0o140000:
+            found.add(status.st_ino)
+    return found
 
 
 def _children():
