@@ -144,13 +144,18 @@ class Connection(asyncio.Protocol):
         again, said = self._hold.joined()
         self.resume_client()
         if self._client_full:
-            link.pause_reading()
+            # Not at once: uvloop begins to read when connection_made has returned, whatever was said in it.
+            self._loop.call_soon(self._slow_down, link)
         if said:
             self._exchanges.sent(said)
         if again or said:
             link.write(again + said)
         if self.client_eof:
             link.write_eof()
+
+    def _slow_down(self, link: BackendLink) -> None:
+        if self._client_full and self._link is link:
+            link.pause_reading()
 
     def dial_failed(self, link: BackendLink) -> None:
         """Try again in a few milliseconds."""
