@@ -11,28 +11,45 @@ from devbox.model import Cold
 from devbox.release.standby.wire import without_hook
 
 _PART = "\n--devbox--\n"
-# The one child of docker-init, or process 1 itself: what PID 1 has for children stands behind its status.
+# Run by a shell that need not have more than cat and readlink. The application is the one child of the
+# engine's init, or process 1 itself. Its last part names what differs from a process that only begins.
 LOOK = r"""
-one=1
+exec 2>/dev/null
+init=0 one=1
+read -r name < /proc/1/comm
+case $name in docker-init|podman-init|catatonit|init) init=1;; esac
 for stat in /proc/[0-9]*/stat; do
   read -r line < "$stat" || continue
+  pid=${stat#/proc/}; pid=${pid%/stat}
   set -- ${line##*) }
-  if [ "$2" = 1 ]; then
-    found=${stat#/proc/}; one=${found%/stat}; count=$((count + 1)); faults=$9
+  if [ "$init $2" = "1 1" ] || [ "$init $pid" = "0 1" ]; then
+    one=$pid; count=$((count + 1)); faults=$9
   fi
 done
 part() { printf '\n--devbox--\n'; }
+told() {
+  while read -r key value; do
+    case $key in $2) printf '%s %s\n' "$key" "$value";; esac
+  done < /proc/$1/$3
+}
+differs() { [ "$(told $one "$1" $2)" = "$(told self "$1" $2)" ] || printf '%s ' "$3"; }
 printf '%s %s' "${count:-0}" "${faults:-0}"; part
 cat /proc/$one/cmdline; part
 cat /proc/$one/environ; part
 readlink /proc/$one/exe; part
-readlink /proc/$one/cwd
+readlink /proc/$one/cwd; part
+cat /proc/sys/kernel/hostname; part
+differs '[UG]id:' status user
+differs 'Groups:' status groups
+differs 'CapEff:' status capabilities
+differs 'Umask:' status umask
+differs 'Max' limits limits
+true
 """
 
 _PYTHON = re.compile(r"(?:python|pypy)[\d.]*t?")
 # Without these the interpreter does not read the hook: -I, -E and -S.
 _IGNORES_HOOK = frozenset("IES")
-_TAKES_VALUE = frozenset("WXcm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,36 +66,44 @@ class Launch:
 def launch(look: str, command: Sequence[str]) -> Launch | Cold:
     """The launch told by what LOOK printed in a container of an image with this entrypoint and command."""
     parts = look.split(_PART)
-    if len(parts) != 5:
+    if len(parts) != 7 or not re.fullmatch(r"\d+ \d+", parts[0]) or not parts[2]:
         return Cold("its container cannot be looked into")
     count, faults = (int(number) for number in parts[0].split())
     argv = tuple(parts[1].removesuffix("\0").split("\0"))
     environment = dict(entry.split("=", 1) for entry in parts[2].split("\0") if "=" in entry)
-    interpreter = posixpath.basename(parts[3].strip())
+    interpreter, cwd, hostname, changed = (part.removesuffix("\n") for part in parts[3:])
+    script = not _direct(argv, tuple(command))
     if count > 1:
         return Cold("several programs run in its container")
-    if not _PYTHON.fullmatch(interpreter) or not _PYTHON.fullmatch(posixpath.basename(argv[0])):
+    if not all(_PYTHON.fullmatch(posixpath.basename(path)) for path in (interpreter, argv[0])):
         return Cold("the application is no Python program")
     if _ignores_hook(argv):
         return Cold("its interpreter is told to ignore the environment")
-    script = not _direct(argv, tuple(command))
+    # The engine's words for bytes that are no text.
+    if "\ufffd" in parts[1] or "\ufffd" in parts[2]:
+        return Cold("its command line or environment is no text")
     if script and faults:
         return Cold("its entrypoint runs other programs first")
-    return Launch(argv, _own(environment), parts[4].strip() or "/", script)
+    if script and changed:
+        return Cold(f"its entrypoint changes its {' and '.join(changed.split())}")
+    return Launch(argv, _own(environment, hostname), cwd or "/", script)
 
 
 def _ignores_hook(argv: Sequence[str]) -> bool:
-    for option in argv[1:]:
-        if not option.startswith("-") or option == "-":
+    words = iter(argv[1:])
+    for word in words:
+        if word == "--check-hash-based-pycs":
+            next(words, "")
+        elif not word.startswith("-") or word in ("-", "--"):
             return False
-        letters = option[1:]
-        for letter in letters:
-            if letter in _IGNORES_HOOK:
+        elif not word.startswith("--"):
+            end = next((at for at, letter in enumerate(word) if letter in "WXcm"), len(word))
+            if _IGNORES_HOOK.intersection(word[:end]):
                 return True
-            if letter in _TAKES_VALUE:
-                break
-        if letters[-1:] in ("c", "m"):
-            return False
+            if word[end:][:1] in ("c", "m"):
+                return False
+            if word[end:] in ("W", "X"):
+                next(words, "")
     return False
 
 
@@ -92,6 +117,8 @@ def _direct(argv: tuple[str, ...], command: tuple[str, ...]) -> bool:
     return False
 
 
-def _own(environment: Mapping[str, str]) -> dict[str, str]:
-    # Docker gives each container its own.
-    return {name: value for name, value in without_hook(environment).items() if name != "HOSTNAME"}
+def _own(environment: Mapping[str, str], hostname: str) -> dict[str, str]:
+    # Docker gives each container its own, unless the user gave it one.
+    engines = environment.get("HOSTNAME") == hostname
+    found = without_hook(environment)
+    return {name: value for name, value in found.items() if name != "HOSTNAME" or not engines}

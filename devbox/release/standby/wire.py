@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from devbox.model import Kind, StagedFile
 
@@ -30,13 +30,15 @@ class Orders:
 @dataclass(frozen=True, slots=True)
 class Ready:
     """The hook waits: `modules` counts what the interpreter has loaded, `removed` that the hook's files are
-    gone, `uid` is the user it runs as, `seconds` how long loading took."""
+    gone, `uid` is the user it runs as, `seconds` how long loading took, `failed` why a module could not be
+    loaded."""
 
     seconds: float
     modules: int
     owners: Owners
     uid: int
     removed: bool
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +53,17 @@ def environment(application: Mapping[str, str]) -> dict[str, str]:
     """The application's environment with the hook before everything else on its module path."""
     clean = without_hook(application)
     path = clean.get("PYTHONPATH")
-    return {**clean, "PYTHONPATH": f"{DIRECTORY}:{path}" if path else DIRECTORY}
+    # An empty one is there as well, and comes back.
+    return {**clean, "PYTHONPATH": DIRECTORY if path is None else f"{DIRECTORY}:{path}"}
 
 
 def without_hook(environment: Mapping[str, str]) -> dict[str, str]:
     """The application's environment, also where it is read from one that stood by."""
-    path = environment.get("PYTHONPATH", "")
-    if path != DIRECTORY and not path.startswith(f"{DIRECTORY}:"):
+    own, more, rest = environment.get("PYTHONPATH", "").partition(":")
+    if own != DIRECTORY:
         return dict(environment)
-    rest = path[len(DIRECTORY) + 1 :]
     others = {name: value for name, value in environment.items() if name != "PYTHONPATH"}
-    return {**others, "PYTHONPATH": rest} if rest else others
+    return {**others, "PYTHONPATH": rest} if more else others
 
 
 def orders(wanted: Orders) -> bytes:
@@ -79,12 +81,22 @@ def read(line: str) -> Ready | NotReady | None:
     """What the hook says; None for a line of somebody else."""
     if not line.startswith(MARKER):
         return None
-    said = json.loads(line[len(MARKER) :])
-    ready = said.get("ready")
-    if ready is None:
-        return NotReady(str(said.get("refused", "it gave up")), str(said.get("offender", "")))
-    owners = {name: (int(ids[0]), int(ids[1])) for name, ids in ready["owners"].items()}
-    return Ready(ready["seconds"], ready["modules"], owners, ready["uid"], ready["removed"])
+    try:
+        said = json.loads(line[len(MARKER) :])
+        if "ready" not in said:
+            return NotReady(str(said["refused"]), str(said.get("offender", "")))
+        ready = said["ready"]
+        owners = {name: (int(ids[0]), int(ids[1])) for name, ids in ready["owners"].items()}
+        return Ready(
+            float(ready["seconds"]),
+            int(ready["modules"]),
+            owners,
+            int(ready["uid"]),
+            bool(ready["removed"]),
+            dict(ready.get("failed", {})),
+        )
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return None
 
 
 def _path(file: StagedFile, owners: Owners) -> dict[str, object]:

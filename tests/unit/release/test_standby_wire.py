@@ -52,8 +52,10 @@ def look(
     exe: str = "/usr/bin/python3.13",
     children: int = 1,
     faults: int = 0,
+    changed: str = "",
 ) -> str:
-    parts = (f"{children} {faults}", "\0".join(argv) + "\0", "\0".join(environ) + "\0", f"{exe}\n", "/code\n")
+    strings = ("\0".join(argv) + "\0", "\0".join(environ) + "\0")
+    parts = (f"{children} {faults}", *strings, f"{exe}\n", "/code\n", "abc\n", changed)
     return "\n--devbox--\n".join(parts)
 
 
