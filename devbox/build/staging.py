@@ -58,6 +58,8 @@ def stage(
     try:
         _refuse_links([build_steps(dockerfile, one, build_args) for one in closure], contexts)
         expected = expected_steps(dockerfile, build_args, target, changed, None)
+        if not expected:
+            return Staging()
         tail, refused = _tail(dockerfile, closure[-1], build_args, contexts)
         for step, reason in expected:
             if step.stage != closure[-1].index or step.instruction.line in refused:

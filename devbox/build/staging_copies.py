@@ -21,6 +21,7 @@ _WILD = re.compile(r"[*?\[]")
 _CLASS = re.compile(r"\[(?:[A-Za-z0-9_]-[A-Za-z0-9_]|[A-Za-z0-9_.])+\]")
 # Each changes where files go or what becomes of links.
 _UNSTAGED_FLAGS = frozenset({"link", "parents", "exclude", "unpack", "checksum", "keep-git-dir"})
+_PERMISSIONS = 0o777
 _SHOWN = 60
 
 
@@ -110,7 +111,11 @@ class Copy:
 
     def _staged(self, target: str, origin: str) -> StagedPath:
         entry = self.context.entries[origin]
-        mode = entry.mode if self.mode is None or entry.kind is Kind.SYMLINK else self.mode
+        mode = entry.mode
+        if self.mode is not None and entry.kind is not Kind.SYMLINK:
+            if mode > _PERMISSIONS:
+                raise NotStaged(f"builders differ in what --chmod makes of {origin}, which has mode {mode:o}")
+            mode = self.mode
         return StagedPath(target, entry.kind, origin, mode, self.owner)
 
 

@@ -110,6 +110,57 @@ def test_the_last_copy_that_has_a_file_wins() -> None:
 
 
 @pytest.mark.parametrize(
+    ("instruction", "targets"),
+    [
+        ("COPY app/* /srv/", ["/srv/main"]),
+        ("COPY a*/m?in /srv/", ["/srv/main"]),
+        ("COPY a[a-p]p /srv/", ["/srv/main"]),
+        ("COPY app/m* /srv/one", ["/srv/one"]),
+        ("COPY app/o* /srv/one", []),
+        ("COPY app/main app/o* no*thing /srv/", ["/srv/main"]),
+        ("ADD app /srv", ["/srv/main"]),
+    ],
+)
+def test_patterns_and_add(instruction: str, targets: list[str]) -> None:
+    assert staged(f"FROM base\n{instruction}\n", BASE, changed(app__main="2")) == tuple(
+        file(target, "app/main") for target in targets
+    )
+
+
+def test_one_file_goes_to_several_places() -> None:
+    dockerfile = "FROM base\nCOPY app /one\nWORKDIR /two\nCOPY --chown=7 app/main .\n"
+    assert staged(dockerfile, BASE, changed(app__main="2")) == (
+        file("/one/main", "app/main"),
+        file("/two/main", "app/main", owner="7"),
+    )
+
+
+def test_what_an_earlier_step_left_is_in_both_images() -> None:
+    dockerfile = "FROM base\nADD --chown=$WHO app/old /\nCOPY --from=other /a /b\nCOPY app/main /srv/\n"
+    assert staged(dockerfile, BASE, changed(app__main="2")) == (file("/srv/main", "app/main"),)
+
+
+def test_a_link_keeps_its_mode() -> None:
+    dockerfile = "FROM base\nCOPY --chmod=700 . /srv\n"
+    assert staged(dockerfile, BASE, changed(link="-> x")) == (
+        StagedPath("/srv/link", Kind.SYMLINK, "link", 0o777),
+    )
+
+
+def test_folders_change_their_modes_unless_named() -> None:
+    before = Snapshot({"a": Entry(Kind.DIRECTORY, 0o755), "a/b": Entry(Kind.DIRECTORY, 0o755)}, "")
+    after = Snapshot({"a": Entry(Kind.DIRECTORY, 0o700), "a/b": Entry(Kind.DIRECTORY, 0o700)}, "")
+    assert staged("FROM base\nCOPY a /srv\n", before, after) == (
+        StagedPath("/srv/b", Kind.DIRECTORY, "a/b", 0o700),
+    )
+
+
+def test_the_container_is_asked_only_where_the_dockerfile_does_not_tell() -> None:
+    dockerfile = "FROM base\nCOPY app /srv/\nCOPY app/main /srv\n"
+    assert staged(dockerfile, BASE, changed(app__main="2")) == (file("/srv/main", "app/main"),)
+
+
+@pytest.mark.parametrize(
     ("dockerfile", "reason"),
     [
         ("FROM base\nWORKDIR /c\nCOPY app app\nRUN make\n", "RUN make is run again: follows COPY app app"),
@@ -127,11 +178,73 @@ def test_the_last_copy_that_has_a_file_wins() -> None:
             "FROM base\nCOPY app/m[^x]* /app/\n",
             "COPY app/m[^x]* /app/ is not staged: builders read it differently",
         ),
+        (
+            "FROM base\nWORKDIR app\nCOPY app app\n",
+            "COPY app app is not staged: the base image tells where it goes",
+        ),
+        (
+            "FROM base\nCOPY app $HOME/app\n",
+            "COPY app $HOME/app is not staged: HOME may come from the base image",
+        ),
+        (
+            "FROM base\nCOPY app /$TARGETARCH\n",
+            "COPY app /$TARGETARCH is not staged: TARGETARCH may come from the base image",
+        ),
+        ("FROM base\nCOPY app/main /x/.\n", "COPY app/main /x/. is not staged: builders read it differently"),
+        ("FROM base\nCOPY app/* /x\n", "COPY app/* /x is not staged: several files have one target"),
+        ("FROM base\nCOPY app/main /etc/passwd\n", "/etc/passwd is not like other files"),
+        (
+            "FROM base\nCOPY . /a/\nCOPY app/main /a/link/\n",
+            "COPY app/main /a/link/ is not staged: /a/link is a link",
+        ),
+        (
+            "FROM base\nCOPY app /x\nCOPY gone /y\n",
+            "COPY gone /y is not staged: gone is not in the build context",
+        ),
+        ("FROM base\nCOPY --chown=:7 app /app\n", "COPY --chown=:7 app /app is not staged: --chown=:7"),
+        ("FROM base\nCOPY --chmod=1755 app /app\n", "COPY --chmod=1755 app /app is not staged: --chmod=1755"),
+        (
+            "FROM base\nCOPY app /a\nCOPY --from=other /a /b\n",
+            "COPY --from=other /a /b is run again: follows COPY app /a",
+        ),
         ("FROM base\nCOPY --chmod=u+x app /app\n", "COPY --chmod=u+x app /app is not staged: --chmod=u+x"),
     ],
 )
 def test_only_a_build_can_tell(dockerfile: str, reason: str) -> None:
     assert staged(dockerfile, BASE, changed(app__main="2")) == reason
+
+
+def test_a_folder_that_only_another_copy_still_makes() -> None:
+    dockerfile = "FROM base\nCOPY . /srv/\nCOPY app/main /srv/sub/\n"
+    before = snapshot(app="/", app__main="1", sub="/")
+    assert staged(dockerfile, before, snapshot(app="/", app__main="1")) == (
+        "/srv/sub is a folder whose owner only the build knows"
+    )
+
+
+def test_a_pattern_that_begins_or_ends_to_name_something() -> None:
+    dockerfile = "FROM base\nCOPY n* /srv/\n"
+    assert staged(dockerfile, BASE, changed(new="1")) == (
+        "COPY n* /srv/ is not staged: its pattern names something in one image only"
+    )
+
+
+def test_a_source_that_becomes_a_folder() -> None:
+    assert staged("FROM base\nCOPY app/main /srv/x\n", BASE, changed(app__main="/")) == (
+        "COPY app/main /srv/x is not staged: app/main became something else"
+    )
+
+
+def test_the_dockerfile_itself() -> None:
+    before, after = snapshot(Dockerfile="1"), snapshot(Dockerfile="2")
+    assert staged("FROM base\nCOPY . /srv\n", before, after) == "the Dockerfile changed"
+
+
+def test_special_bits_meet_chmod() -> None:
+    before, after = (Snapshot({"a": Entry(Kind.FILE, 0o4755, digest)}, digest) for digest in "12")
+    assert staged("FROM base\nCOPY --chmod=700 . /srv\n", before, after) == (
+        "builders differ in what --chmod makes of a, which has mode 4755"
+    )
 
 
 def test_a_named_source_that_is_a_link_is_followed_by_the_builder() -> None:
