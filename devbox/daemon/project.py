@@ -27,6 +27,7 @@ class Project:
         self._ports = ports
         self.watcher = self._make_watcher()
         self._former: list[Watcher] = []
+        self._told = ""
 
     async def close_former(self) -> None:
         """Ends watchers that changed settings left behind; to be called when nobody scans with them."""
@@ -66,10 +67,14 @@ class Project:
                 )
             await self.arrange((await self.read()).dockerfile)
         except DevboxError as error:
-            self._settings.config = former
+            self._settings.refuse(former, str(error))
+            told, self._told = self._told, str(error)
+            if told == self._told:
+                return False
             if isinstance(error, ConfigError):
                 raise
             raise ConfigError(error.what, cause=error.cause, hint=error.hint) from error
+        self._told = ""
         if (former.context, former.dockerfile, former.env_files) != (
             self.config.context,
             self.config.dockerfile,

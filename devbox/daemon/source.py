@@ -57,6 +57,10 @@ class Settings:
         self._seen = self._stamp()
         return self.config != former
 
+    def refuse(self, former: Config, reason: str) -> None:
+        """Puts the former Config in force again; the refused one is tried again with each `reload`."""
+        self.config, self._refused = former, reason
+
     def _stamp(self) -> tuple[bytes | None, ...]:
         """The content of every file that the Config comes from."""
         return tuple(_content(path) for path in self.config.watched_files)

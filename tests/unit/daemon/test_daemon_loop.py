@@ -316,3 +316,17 @@ async def test_a_newer_state_seen_while_a_round_ends_is_not_lost(running: Runnin
     # What is on disk is what was built last: another save of it needs no build.
     os.utime(running.folder / "main.py")
     await until(lambda: running.events[-1].kind == "change.ignored")
+
+
+async def test_settings_saved_while_the_dockerfile_is_being_written_are_taken_once_it_is(
+    running: Running,
+) -> None:
+    await running.served(1)
+    (running.folder / "Dockerfile").write_text("")
+    running.save("devbox.toml", '[environment]\nA = "b"\n')
+    await until(lambda: any("stay" in event.reason for event in running.of(ChangeIgnored)))
+    running.save("Dockerfile", _DOCKERFILE)
+    await running.served(2)
+    assert "settings read again" in {event.reason for event in running.of(ChangeIgnored)}
+    refusals = [event for event in running.of(ChangeIgnored) if "stay" in event.reason]
+    assert len(refusals) == 1
