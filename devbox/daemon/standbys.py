@@ -93,6 +93,9 @@ class Standbys:
         spare = self._spare
         if spare is None:
             return Cold(self._why_none)
+        if spare.making.done() and (spare.making.cancelled() or spare.making.exception()):
+            # It has failed in this very moment; what becomes of it is told next.
+            return Cold(NOT_YET)
         staging = spare.fitting(source)
         if isinstance(staging, Cold):
             return staging
