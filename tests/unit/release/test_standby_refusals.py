@@ -14,7 +14,7 @@ import pytest
 
 from devbox.model import Kind, StagedFile, StagedPath
 from devbox.release.standby import wire
-from tests.unit.release.test_standby_hook import ALONE, HOOK, Place, Run, ended, place
+from tests.unit.release.test_standby_hook import HOOK, Place, Run, ended, place
 
 __all__ = ["place"]
 
@@ -137,7 +137,7 @@ def test_a_module_of_the_project_s_own_is_not_taken_from_it(place: Place, argume
     # A package's own module of that name hides nothing.
     Path(own).rename(place.root / "sub2.py")
     place.write({"pack/__init__.py": "", "pack/html.py": ""})
-    assert place.warm(*arguments, wanted=loading).output == "begun\n"
+    assert place.warm(*arguments, "pack", "pack/html.py", wanted=loading).output == "begun\n"
 
 
 def test_nothing_goes_on_after_a_mistake(place: Place) -> None:
@@ -178,17 +178,9 @@ def test_somebody_else_than_root_leaves_the_files_to_the_daemon() -> None:
     assert python
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
-        shutil.copytree(HOOK, f"{folder}/hook", ignore=shutil.ignore_patterns("__pycache__"))
         code = "import os, sys; print(os.getuid(), sys.path[1:2], os.environ.get('PYTHONPATH'))"
-        pipe = subprocess.PIPE
-        process = subprocess.Popen(
-            (*ALONE, "--setuid=65534", "--setgid=65534", python, "-c", code),
-            env={"PYTHONPATH": f"{folder}/hook"},
-            cwd="/",
-            stdin=pipe,
-            stdout=pipe,
-            stderr=pipe,
-        )
+        as_nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", python, "-c", code)
+        process = Place(Path(folder)).begin(as_nobody, subprocess.PIPE)
         run = ended(process, wire.orders(wire.Orders(("html",))) + wire.go((), {}))
     assert isinstance(run.said, wire.Ready), run
     assert (run.said.uid, run.said.removed) == (65534, False)
