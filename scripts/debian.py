@@ -55,14 +55,15 @@ def mirror() -> str:
     raise SetupError("apt's configuration names no Debian mirror; add one to /etc/apt/sources.list")
 
 
-def quiet(command: list[str]) -> subprocess.CompletedProcess[str]:
-    """What a command that asks nothing ended with, its output and errors in `stdout`.
+def quiet(command: list[str], folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """What a command that asks nothing, run in `folder`, ended with; its output and errors in `stdout`.
 
     Raises SetupError where it does not end within QUIET_SECONDS.
     """
     try:
         return subprocess.run(
             command,
+            cwd=folder,
             env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

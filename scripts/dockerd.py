@@ -6,6 +6,7 @@ import fcntl
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -65,6 +66,36 @@ def start() -> Engine:
     return engine
 
 
+def stop_ours() -> bool:
+    """Ends the dockerd that `start` started, if it runs in this network namespace; false where it does not.
+
+    Raises SetupError where somebody else's runs there, or where ours does not end within STOP_SECONDS.
+    """
+    running = _another_dockerd()
+    if running is None:
+        return False
+    if running != _pid_in(PID_FILE, "dockerd"):
+        raise SetupError(f"dockerd runs as process {running}, and two break each other: end it first")
+    say(f"stopping dockerd, process {running}")
+    os.kill(running, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while _another_dockerd() is not None:
+        if time.monotonic() > deadline:
+            raise SetupError(f"dockerd, process {running}, does not end")
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a dockerd by SIGTERM, after STOP_SECONDS by SIGKILL."""
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 def build_network(engine: Engine) -> str:
     """The network that builds need: "host" on an engine started here without iptables, '' on any other."""
     pid = _pid_in(PID_FILE, "dockerd")
@@ -108,7 +139,7 @@ def _already_starting(engine: Engine) -> bool:
     if other is None:
         return engine.answers()
     say(f"waiting for dockerd, which runs as process {other}")
-    if _answers(engine, lambda: _another_dockerd() is not None):
+    if answers(engine, lambda: _another_dockerd() is not None):
         return True
     if other := _another_dockerd():
         raise SetupError(
@@ -123,7 +154,7 @@ def _started_by_systemd(engine: Engine) -> bool:
         return False
     say("no Docker engine answers; starting docker.service")
     _systemctl("start", "docker.service")
-    if _answers(engine, lambda: True):
+    if answers(engine, lambda: True):
         return True
     say("docker.service does not start; starting dockerd without systemd")
     _systemctl("stop", "docker.service", "docker.socket")
@@ -182,21 +213,17 @@ def _attempt(engine: Engine, arguments: tuple[str, ...]) -> str:
             stderr=log,
             start_new_session=True,
         )
-    if _answers(engine, lambda: process.poll() is None):
+    if answers(engine, lambda: process.poll() is None):
         return ""
     if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
         # Slow is no reason to start it otherwise: what it has stored is not there then.
         raise SetupError(f"dockerd did not answer within {START_SECONDS:.0f} s, see {LOG_FILE}")
     return reason_in(LOG_FILE.read_text(errors="replace"))
 
 
-def _answers(engine: Engine, goes_on: Callable[[], bool]) -> bool:
+def answers(engine: Engine, goes_on: Callable[[], bool]) -> bool:
+    """Whether `engine` answers within START_SECONDS; false as soon as `goes_on` says no more."""
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         if engine.answers():

@@ -51,7 +51,7 @@ def tar() -> Path:
             f"no registry answers and {reason}, so no stand-in can be made: `docker load` the image"
         )
     mirror = debian.mirror()
-    kept = _cache() / f"stand-in-{_recipe(mirror)}.tar"
+    kept = cache() / f"stand-in-{_recipe(mirror)}.tar"
     kept.parent.mkdir(parents=True, exist_ok=True)
     with (kept.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -87,7 +87,8 @@ def _make(mirror: str, kept: Path) -> None:
     partial.replace(kept)
 
 
-def _cache() -> Path:
+def cache() -> Path:
+    """Where set-up keeps what is costly to fetch or to make."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "devbox"
 
