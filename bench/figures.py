@@ -11,11 +11,13 @@ from itertools import pairwise
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request on a connection of its own; `body` is that of a good answer, None where there was none."""
+    """One request, on a connection of its own or on one `kept` alive; `body` is that of a good answer, None
+    where there was none."""
 
     sent: float
     ended: float
     body: str | None
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,13 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All edits of one contestant; seconds, and `requests` and `failed` are counts."""
+    """All edits of one contestant: seconds; counts of requests, those that failed by kind of connection."""
 
     median: float
     p95: float
     requests: int
-    failed: int
+    failed_new: int
+    failed_kept: int
     longest_gap: float
     split: Mapping[str, float]
     all: tuple[float, ...]
@@ -51,11 +54,17 @@ def summarize(edits: Sequence[Edit]) -> Summary:
         median=percentile(seconds, 50),
         p95=percentile(seconds, 95),
         requests=len(requests),
-        failed=sum(request.body is None for request in requests),
+        failed_new=failed(requests, kept=False),
+        failed_kept=failed(requests, kept=True),
         longest_gap=max(longest_gap(edit.requests) for edit in edits),
         split={part: statistics.median(edit.split.get(part, 0.0) for edit in edits) for part in parts},
         all=seconds,
     )
+
+
+def failed(requests: Sequence[Request], *, kept: bool) -> int:
+    """How many requests of that kind of connection had no good answer."""
+    return sum(request.body is None and request.kept is kept for request in requests)
 
 
 def percentile(values: Sequence[float], percent: int) -> float:

@@ -1,14 +1,14 @@
-"""Requests that never stop: a new connection every few milliseconds, whatever became of the last one."""
+"""Requests that never stop: one every few milliseconds, whatever became of the last one."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
+from itertools import cycle
 from types import TracebackType
 from urllib.parse import urlsplit
 
-from bench.answer import content_length
+from bench.connections import Connections
 from bench.figures import Request
 
 EVERY = 0.005
@@ -16,14 +16,15 @@ REQUEST_BOUND = 10.0
 
 
 class Load:
-    """Sends GET `url` on a new connection every `every` seconds from entering to leaving.
+    """Sends GET `url` every `every` seconds from entering to leaving, in turns on a new connection and on
+    one that was kept alive.
 
     Nothing is retried, and no request waits for another. Leaving waits for the answers still under way,
     each of which may take `REQUEST_BOUND` seconds.
     """
 
     def __init__(self, url: str, every: float = EVERY) -> None:
-        self._url = url
+        self._connections = _connections(url)
         self._every = every
         self._requests: list[Request] = []
         self._under_way: set[asyncio.Task[None]] = set()
@@ -52,25 +53,25 @@ class Load:
     ) -> None:
         if self._pump is not None:
             self._pump.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._pump
+            await asyncio.gather(self._pump, return_exceptions=True)
         if error is not None:
             for task in self._under_way:
                 task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
+        self._connections.close()
 
     async def _send(self) -> None:
         due = time.monotonic()
-        while True:
-            task = asyncio.create_task(self._one())
+        for kept in cycle((False, True)):
+            task = asyncio.create_task(self._one(kept))
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
             # A tick that was missed is left out: a burst of connections would be another load.
             due = max(due + self._every, time.monotonic())
             await asyncio.sleep(due - time.monotonic())
 
-    async def _one(self) -> None:
-        request = await ask(self._url)
+    async def _one(self, kept: bool) -> None:
+        request = await _measured(self._connections, kept)
         self._requests.append(request)
         if self._first is not None and not self._first.done() and self._wanted in (request.body or ""):
             self._first.set_result(request)
@@ -78,20 +79,19 @@ class Load:
 
 async def ask(url: str) -> Request:
     """One GET on a new connection; anything but a complete 200 within `REQUEST_BOUND` has no body."""
-    parts = urlsplit(url)
+    return await _measured(_connections(url), kept=False)
+
+
+async def _measured(connections: Connections, kept: bool) -> Request:
     sent = time.monotonic()
-    body = None
-    with suppress(OSError, EOFError, TimeoutError, ValueError):
-        async with asyncio.timeout(REQUEST_BOUND):
-            body = await _get(parts.hostname or "127.0.0.1", parts.port or 80, parts.path or "/")
-    return Request(sent, time.monotonic(), body)
-
-
-async def _get(host: str, port: int, path: str) -> str | None:
-    reader, writer = await asyncio.open_connection(host, port)
     try:
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
-        length = content_length(await reader.readuntil(b"\r\n\r\n"))
-        return None if length is None else (await reader.readexactly(length)).decode()
-    finally:
-        writer.close()
+        async with asyncio.timeout(REQUEST_BOUND):
+            body = await connections.get(kept=kept)
+    except (OSError, EOFError, TimeoutError, ValueError):
+        body = None
+    return Request(sent, time.monotonic(), body, kept)
+
+
+def _connections(url: str) -> Connections:
+    parts = urlsplit(url)
+    return Connections(parts.hostname or "127.0.0.1", parts.port or 80, parts.path or "/")

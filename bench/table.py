@@ -2,76 +2,136 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from bench.bars import Bar
 from bench.figures import Summary
+from bench.idle import Idle
 from bench.machine import Machine
+from bench.pace import Pace
 
 BASELINE = "uvicorn"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One contestant: `summary` is None where it is not here, and `about` then says why."""
+    """One contestant of a `group`: `summary` is None where it is not here, and `about` then says why."""
 
+    group: str
     name: str
     title: str
     about: str
     summary: Summary | None
 
 
-def as_text(rows: Sequence[Row], machine: Machine, edits: int) -> str:
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Everything one run of the bench measured; None for what it was not asked for."""
+
+    rows: Sequence[Row]
+    edits: int
+    machine: Machine
+    pace: Pace | None
+    idle: Idle | None
+    bars: Sequence[Bar]
+
+
+def as_text(results: Results) -> str:
     """The table, what the contestants are, where their time went, and the machine; no line end."""
-    baseline = _baseline(rows)
+    machine = results.machine
     cells: list[tuple[str, ...]] = [
-        ("save → served", "median", "p95", "vs --reload", "failed requests", "longest gap")
+        ("save → served", "median", "p95", "vs --reload", "failed: new", "kept alive", "longest gap")
     ]
-    cells += [_cells(row, row.summary, baseline) for row in rows if row.summary is not None]
-    lines = _aligned(cells)
-    lines += ["", *(f"{row.title}: {row.about}" for row in rows)]
-    for row in rows:
-        if row.summary is not None and row.summary.split:
-            parts = " · ".join(f"{part} {seconds:.3f}" for part, seconds in row.summary.split.items())
-            lines.append(f"{row.title}, medians of the parts in seconds: {parts}")
+    group = ""
+    for row in results.rows:
+        if row.summary is not None:
+            if row.group != group:
+                group = row.group
+                cells.append((group, *[""] * 6))
+            cells.append(_cells(row, row.summary, baseline(row, results.rows)))
+    lines = [line.rstrip() for line in _aligned(cells)] if group else []
+    lines += _abouts(results.rows)
+    if results.pace is not None:
+        lines += ["", *_pace(results.pace)]
+    if results.idle is not None:
+        idle = results.idle
+        lines += ["", f"idle: {idle.share:.2%} of a core, {idle.megabytes:.0f} MB, over {idle.seconds:.0f} s"]
+    if results.bars:
+        lines += ["", *_aligned([("expected", "measured", "bar", ""), *map(_bar, results.bars)])]
     lines += [
         "",
-        f"{edits} edits each, in turns, after one that does not count",
-        "requests: one every 5 ms, each on a new connection; gap: between two good answers",
+        f"{results.edits} edits each, in turns within a group, after one that does not count",
+        "requests: one every 5 ms, in turns on a new connection and on one kept alive",
         f"{machine.cores} cores, {machine.kernel}, Python {machine.python}, {machine.engine or 'no engine'}",
     ]
-    return "\n".join(lines)
+    return "\n".join(lines).strip()
 
 
-def as_json(rows: Sequence[Row], machine: Machine, edits: int) -> dict[str, Any]:
+def as_json(results: Results) -> dict[str, Any]:
     """The same as one object; times in seconds, `ratio` is the median over that of `uvicorn --reload`."""
-    baseline = _baseline(rows)
     return {
-        "machine": asdict(machine),
-        "edits": edits,
-        "rows": [asdict(row) | {"ratio": _ratio(row.summary, baseline)} for row in rows],
+        "machine": asdict(results.machine),
+        "edits": results.edits,
+        "rows": [asdict(row) | {"ratio": ratio(row, results.rows)} for row in results.rows],
+        "pace": None if results.pace is None else asdict(results.pace) | {"share": results.pace.share},
+        "idle": None if results.idle is None else asdict(results.idle),
+        "bars": [asdict(bar) | {"holds": bar.holds} for bar in results.bars],
     }
 
 
-def _baseline(rows: Sequence[Row]) -> Summary | None:
-    return next((row.summary for row in rows if row.name == BASELINE), None)
+def baseline(row: Row, rows: Sequence[Row]) -> Summary | None:
+    """What `row` is compared with: `uvicorn --reload` of its group, None where that was not measured."""
+    same = (other for other in rows if other.group == row.group and other.name.startswith(BASELINE))
+    return next((other.summary for other in same), None)
 
 
-def _ratio(summary: Summary | None, baseline: Summary | None) -> float | None:
-    return None if summary is None or baseline is None else summary.median / baseline.median
+def ratio(row: Row, rows: Sequence[Row]) -> float | None:
+    """The median of `row` over that of its baseline."""
+    base = baseline(row, rows)
+    return None if row.summary is None or base is None else row.summary.median / base.median
 
 
-def _cells(row: Row, summary: Summary, baseline: Summary | None) -> tuple[str, ...]:
-    ratio = _ratio(summary, baseline)
+def _cells(row: Row, summary: Summary, base: Summary | None) -> tuple[str, ...]:
     return (
-        row.title,
+        f"  {row.title}",
         f"{summary.median:.3f} s",
         f"{summary.p95:.3f} s",
-        "" if ratio is None else f"{ratio:.2f} ×",
-        f"{summary.failed:,} of {summary.requests:,}",
+        "" if base is None else f"{summary.median / base.median:.2f} ×",
+        f"{summary.failed_new:,}",
+        f"{summary.failed_kept:,} of {summary.requests:,}",
         f"{summary.longest_gap:.3f} s",
     )
+
+
+def _abouts(rows: Sequence[Row]) -> list[str]:
+    abouts = dict.fromkeys(f"{row.title}: {row.about}" for row in rows)
+    lines = ["", *abouts] if abouts else []
+    return lines + [
+        f"{row.name}, medians of the parts in seconds: {_parts(row.summary.split)}"
+        for row in rows
+        if row.summary is not None and row.summary.split
+    ]
+
+
+def _parts(split: Mapping[str, float]) -> str:
+    return " · ".join(f"{part} {seconds:.3f}" for part, seconds in split.items())
+
+
+def _pace(pace: Pace) -> list[str]:
+    failed = f"{pace.failed_new} on new and {pace.failed_kept} on kept connections, of {pace.requests:,}"
+    return [
+        f"{pace.saves} saves one second apart, {pace.per_second:.0f} requests a second:",
+        f"  {pace.swaps} swaps, {pace.warm} warm; median {pace.median:.3f} s, p95 {pace.p95:.3f} s",
+        *(f"  not warm, {count} ×: {reason}" for reason, count in pace.reasons.items()),
+        f"  failed: {failed}; longest gap {pace.longest_gap:.3f} s",
+    ]
+
+
+def _bar(bar: Bar) -> tuple[str, ...]:
+    sign = "≥" if bar.at_least else "≤"
+    return (bar.figure, f"{bar.value:.3g}", f"{sign} {bar.bar:g}", "holds" if bar.holds else "missed")
 
 
 def _aligned(table: Sequence[tuple[str, ...]]) -> list[str]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from bench.contestants.compose import ComposeWatch
+from bench.contestants.compose import ComposeSync, ComposeWatch
 from bench.contestants.devbox import DevboxRolling, DevboxUp
 from bench.contestants.protocol import Contestant, NotHere
 from bench.contestants.uvicorn import UvicornReload
 
-__all__ = ["CONTESTANTS", "Contestant", "NotHere"]
-
-CONTESTANTS: dict[str, type[DevboxUp | UvicornReload | ComposeWatch]] = {
-    "devbox": DevboxUp,
-    "rolling": DevboxRolling,
-    "uvicorn": UvicornReload,
-    "compose": ComposeWatch,
-}
+__all__ = [
+    "ComposeSync",
+    "ComposeWatch",
+    "Contestant",
+    "DevboxRolling",
+    "DevboxUp",
+    "NotHere",
+    "UvicornReload",
+]

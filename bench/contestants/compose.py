@@ -22,7 +22,8 @@ DOWN_BOUND = 120.0
 class ComposeWatch:
     """A project of its own with its own volume and image, all of which it removes."""
 
-    title = "docker compose watch"
+    title = "docker compose watch, rebuild"
+    action = "rebuild"
 
     def __init__(self, app: App, scratch: Path) -> None:
         self.about = ""
@@ -36,10 +37,10 @@ class ComposeWatch:
             raise NotHere("docker compose is not installed")
         if await output_of(["docker", "compose", "watch", "--help"], ASK_BOUND) is None:
             raise NotHere(f"docker compose {version} has no watch")
-        self.about = f"compose {version}, action rebuild"
+        self.about = f"compose {version}, action {self.action}"
         # A port that the engine picks would change with every container.
         port = free_port()
-        (self._app.folder / "compose.json").write_text(json.dumps(_project(port)))
+        (self._app.folder / "compose.json").write_text(json.dumps(_project(port, self.action)))
         # The first build is its own step, so that its failure is its own message.
         log = self._scratch / "compose.log"
         await run(self._command("up", "--build", "--detach"), self._app.folder, log, START_BOUND)
@@ -66,20 +67,36 @@ class ComposeWatch:
             down = self._command("down", "--volumes", "--rmi", "local", "--timeout", "2")
             await run(down, self._app.folder, self._scratch / "compose.log", DOWN_BOUND)
             # Compose forgets the images that its own rebuilds replaced.
-            mine = f"label=com.docker.compose.project={project_name()}"
+            mine = f"label=com.docker.compose.project={project_name(self._app)}"
             prune = ["docker", "image", "prune", "--force", "--filter", mine]
             await run(prune, self._app.folder, self._scratch / "compose.log", DOWN_BOUND)
 
     def _command(self, *arguments: str) -> list[str]:
-        return ["docker", "compose", "--file", "compose.json", "--project-name", project_name(), *arguments]
+        return [
+            "docker",
+            "compose",
+            "--file",
+            "compose.json",
+            "--project-name",
+            project_name(self._app),
+            *arguments,
+        ]
 
 
-def project_name() -> str:
+class ComposeSync(ComposeWatch):
+    """The same without a build: the file is put into the running container, which is then restarted."""
+
+    title = "docker compose watch, sync+restart"
+    action = "sync+restart"
+
+
+def project_name(app: App) -> str:
     """The name of what this run of the bench makes, so that it touches nobody else's."""
-    return f"devbox-bench-compose-{os.getpid()}"
+    return f"devbox-bench-{os.getpid()}-{app.name}"
 
 
-def _project(port: int) -> dict[str, object]:
+def _project(port: int, action: str) -> dict[str, object]:
+    target = {} if action == "rebuild" else {"target": "/code/app"}
     # JSON is YAML, as far as Compose is concerned.
     return {
         "services": {
@@ -87,7 +104,7 @@ def _project(port: int) -> dict[str, object]:
                 "build": ".",
                 "ports": [f"127.0.0.1:{port}:8000"],
                 "volumes": ["data:/data"],
-                "develop": {"watch": [{"action": "rebuild", "path": "./app"}]},
+                "develop": {"watch": [{"action": action, "path": "./app", **target}]},
             }
         },
         "volumes": {"data": {}},

@@ -12,10 +12,19 @@ from contextlib import suppress
 from pathlib import Path
 
 from bench.app import App
-from bench.child import BenchError, Child, run
+from bench.child import BenchError, Child, output_of, run
 from devbox.engine import connect
 from devbox.errors import EngineError
-from devbox.events import BuildFailed, Event, ReleaseFailed, ReleaseServed, SessionStarted, from_json
+from devbox.events import (
+    BuildFailed,
+    Event,
+    ReleaseFailed,
+    ReleaseServed,
+    ReleaseStarted,
+    SessionStarted,
+    StandbyChanged,
+    from_json,
+)
 
 START_BOUND = 600.0
 EVENT_BOUND = 10.0
@@ -39,9 +48,12 @@ class DevboxUp:
         self._reader: asyncio.Task[None] | None = None
         self._failure: tuple[str, ...] = ()
         self._served: asyncio.Queue[ReleaseServed | BenchError] = asyncio.Queue()
+        self._standby = asyncio.Event()
+        self.starts: list[ReleaseStarted] = []
+        self.releases: list[ReleaseServed] = []
 
     async def start(self) -> str:
-        (self._app.folder / "devbox.toml").write_text(_settings(warm=self.warm))
+        (self._app.folder / "devbox.toml").write_text(_settings(self._app, warm=self.warm))
         command = [DEVBOX, "up", "--output", "jsonl"]
         self._child = await Child.start(
             command, self._app.folder, self._scratch / "devbox.log", read_output=True
@@ -56,6 +68,23 @@ class DevboxUp:
         saved = time.monotonic()
         self._app.say(text)
         return saved
+
+    async def standing_by(self, bound: float) -> None:
+        """Returns when a standby is ready for the next edit; BenchError where none is within `bound`."""
+        try:
+            async with asyncio.timeout(bound):
+                await self._standby.wait()
+        except TimeoutError as error:
+            raise self.failure(f"{self.title}: no standby within {bound:.0f} s") from error
+
+    async def processes(self) -> tuple[int, ...]:
+        """The process ids of devbox and of its gate."""
+        status = await output_of([DEVBOX, "status", "--json", str(self._app.folder)], EVENT_BOUND)
+        said = json.loads(status or "{}")
+        found = tuple(said[key] for key in ("daemon", "gate") if said.get(key))
+        if len(found) != 2:
+            raise BenchError(f"devbox status names no processes: {status}")
+        return found
 
     async def split(self) -> Mapping[str, float]:
         release = await self._next_release(EVENT_BOUND)
@@ -74,7 +103,7 @@ class DevboxUp:
             with suppress(asyncio.CancelledError):
                 await self._reader
         await run([DEVBOX, "down", "--volumes"], self._app.folder, self._scratch / "devbox.log", DOWN_BOUND)
-        await _remove_images(project_name(warm=self.warm))
+        await _remove_images(project_name(self._app))
 
     async def _next_release(self, bound: float) -> ReleaseServed:
         try:
@@ -99,8 +128,13 @@ class DevboxUp:
         match event:
             case SessionStarted():
                 self._version = event.version
+            case StandbyChanged():
+                self._standby.set() if event.ready else self._standby.clear()
+            case ReleaseStarted():
+                self.starts.append(event)
             case ReleaseServed():
                 self._failure = ()
+                self.releases.append(event)
                 self._served.put_nowait(event)
             case BuildFailed() | ReleaseFailed():
                 failure = event.failure
@@ -130,13 +164,13 @@ async def _remove_images(project: str) -> None:
         raise BenchError(f"the images of {project} could not be removed: {error}") from error
 
 
-def project_name(*, warm: bool) -> str:
+def project_name(app: App) -> str:
     """The name of what this run of the bench makes, so that it touches nobody else's."""
-    return f"devbox-bench-{os.getpid()}-{'warm' if warm else 'rolling'}"
+    return f"devbox-bench-{os.getpid()}-{app.name}"
 
 
-def _settings(*, warm: bool) -> str:
-    name = project_name(warm=warm)
+def _settings(app: App, *, warm: bool) -> str:
+    name = project_name(app)
     return "".join(
         f"{key} = {json.dumps(value)}\n"
         for key, value in {

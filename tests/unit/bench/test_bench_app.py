@@ -24,3 +24,19 @@ def test_code_without_one_greeting_is_refused() -> None:
         with_greeting("app = FastAPI()\n", "hello")
     with pytest.raises(ValueError, match="2 lines"):
         with_greeting('GREETING = "a"\nGREETING = "b"\n', "hello")
+
+
+def test_the_app_of_fifty_routes_says_what_it_is_told(tmp_path: Path) -> None:
+    app = App.routes(tmp_path / "app", "routes")
+    app.say("edit 000007")
+    for module in (tmp_path / "app" / "app").iterdir():
+        ast.parse(module.read_text())
+    source = (tmp_path / "app" / "app" / "main.py").read_text()
+    assert source.count('@app.get("/things/') == 50
+    assert "sqlalchemy" in (tmp_path / "app" / "requirements.txt").read_text()
+
+
+def test_a_tree_has_as_many_files_as_it_says(tmp_path: Path) -> None:
+    App.tree(tmp_path / "app", "tree", 250)
+    assert sum(path.is_file() for path in (tmp_path / "app").rglob("*")) == 250
+    assert "COPY assets assets\nCOPY app app\n" in (tmp_path / "app" / "Dockerfile").read_text()

@@ -82,7 +82,7 @@ def test_a_summary_takes_all_edits_together() -> None:
     assert summary.all == pytest.approx((0.2, 0.4))
     assert summary.median == pytest.approx(0.3)
     assert summary.p95 == pytest.approx(0.4)
-    assert (summary.requests, summary.failed) == (5, 1)
+    assert (summary.requests, summary.failed_new, summary.failed_kept) == (5, 1, 0)
     assert summary.longest_gap == pytest.approx(0.4)
     assert summary.split == pytest.approx({"build": 0.2, "boot": 0.3})
 
