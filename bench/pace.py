@@ -76,8 +76,10 @@ def _pace(devbox: DevboxUp, before: int, saves: int, requests: Sequence[Request]
         saves=saves,
         swaps=len(served),
         warm=len(served) - len(cold),
-        reasons=Counter(
-            started.reason or "no reason given" for started in devbox.starts if started.revision in cold
+        reasons=dict(
+            Counter(
+                started.reason or "no reason given" for started in devbox.starts if started.revision in cold
+            )
         ),
         per_second=1 / EVERY,
         requests=len(requests),
