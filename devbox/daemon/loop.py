@@ -29,6 +29,7 @@ _INSIST_AFTER = 3
 _SAVING = 0.1
 _BACK_OFF = 0.1
 _BACK_OFF_MOST = 2.0
+_SETTLES_MOST = 1.0
 _RESTLESS = 5
 
 Message: TypeAlias = Look | Degraded | RoundEnded | AppEnded | EngineReturned
@@ -266,6 +267,8 @@ class Loop:
             self._attempted = None
             self._inflight.superseded(work, str(outcome))
             after = min(_BACK_OFF * 2 ** (self._called_off_in_row - 1), _BACK_OFF_MOST)
+            # In the midst of a checkout the next build would end as this one did.
+            after = max(after, min(self._project.watcher.quiet_in(), _SETTLES_MOST))
             if self._called_off_in_row == _RESTLESS:
                 self._news.restless(outcome)
         else:

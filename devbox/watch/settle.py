@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from devbox.watch.values import Hint, Reason
 
 _LEAST = 0.006
-_PER_PATH = 0.0001
+# What one save of an editor touches: its own file, and what it keeps beside it.
+_ONE_SAVE = 8
+_PER_PATH = 0.001
+_MOST_FOR_PATHS = 0.3
 _SHARE_OF_BURST = 0.25
 _MOST = 2.0
 _PATIENCE = 10.0
@@ -42,10 +45,11 @@ def quiet_time(
     """Seconds of silence still wanted after `now` before a burst about `count` paths counts as over.
 
     6 ms after one saved file, on top of the silence of 5 ms that a report of the event source stands for;
-    more the longer the burst goes on and the more paths it is about, 2 s at most; and none any more 10 s
-    after it began, lest a file that never rests keeps everything waiting. `busy_since` is when the bursts
+    more the longer the burst goes on, and for more paths than one save touches (a checkout on a busy machine
+    was seen to stand still for 0.2 s), 2 s at most; and none any more 10 s after it began, lest a file that never rests keeps everything waiting. `busy_since` is when the bursts
     before it began, where they came so close that they are one: a checkout pauses for breath.
     """
     began = first_seen if busy_since is None else min(busy_since, first_seen)
-    wanted = min(_MOST, _LEAST + _PER_PATH * max(0, count - 1) + _SHARE_OF_BURST * (last_seen - began))
+    for_paths = min(_MOST_FOR_PATHS, _PER_PATH * max(0, count - _ONE_SAVE))
+    wanted = min(_MOST, _LEAST + for_paths + _SHARE_OF_BURST * (last_seen - began))
     return max(0.0, min(last_seen + wanted, first_seen + _PATIENCE) - now)

@@ -120,6 +120,11 @@ class Watcher:
             else:
                 await self._pause(min(wait, self._guard.restart_at - now))
 
+    def quiet_in(self) -> float:
+        """Seconds until what came in so far is over, as far as can be told; 0 where nothing is going on."""
+        due = self._inbox.due_in(time.monotonic())
+        return due if math.isfinite(due) else 0.0
+
     async def _scan_once(self) -> Snapshot:
         self._stop = stop = threading.Event()
         try:

@@ -136,8 +136,14 @@ def test_a_log_that_is_written_all_the_time_delays_no_save() -> None:
         [f"/p/log{number}" for number in range(201)],
     ],
 )
-def test_what_matters_is_due_at_once(paths: list[str]) -> None:
+def test_what_matters_is_not_put_off(paths: list[str]) -> None:
     inbox = _inbox()
     inbox.take(10.0)
     inbox.events(10.0, paths)
-    assert inbox.due_in(10.0) < 0.05
+    assert inbox.due_in(10.0) < 0.25
+
+
+def test_a_checkout_that_stands_still_for_a_moment_is_not_over() -> None:
+    assert quiet_time(0, 0.15, 0.15, 400) > 0.3
+    assert quiet_time(0, 0.15, 0.15, 10_000) < 0.4
+    assert quiet_time(0, 0.01, 0.01, 4) < 0.01
