@@ -46,8 +46,9 @@ def quiet_time(
 
     6 ms after one saved file, on top of the silence of 5 ms that a report of the event source stands for;
     more the longer the burst goes on, and for more paths than one save touches (a checkout on a busy machine
-    was seen to stand still for 0.2 s), 2 s at most; and none any more 10 s after it began, lest a file that never rests keeps everything waiting. `busy_since` is when the bursts
-    before it began, where they came so close that they are one: a checkout pauses for breath.
+    was seen to stand still for 0.2 s), 2 s at most; and none any more 10 s after it began, lest a file that
+    never rests keeps everything waiting. `busy_since` is when the bursts before it began, where they came so
+    close that they are one: a checkout pauses for breath.
     """
     began = first_seen if busy_since is None else min(busy_since, first_seen)
     for_paths = min(_MOST_FOR_PATHS, _PER_PATH * max(0, count - _ONE_SAVE))
