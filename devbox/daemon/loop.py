@@ -223,7 +223,7 @@ class Loop:
             detect=max(0.0, seen_for - source.seconds),
             insist=self._called_off_in_row >= _INSIST_AFTER,
         )
-        claim = self._standbys.claim(source)
+        claim = self._standbys.claim(source, self._service.serving)
         self._inflight.start(work, self._service.serving, claim, self._confirm)
 
     async def _confirm(self, work: Work) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from devbox.build.staging import survey
@@ -65,6 +66,7 @@ class Standbys:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._spare: Claim | None = None
+        self._made_from: tuple[Serving, Source] | None = None
         self._why_none = ""
         self._told = ""
         self._said: set[str] = set()
@@ -85,14 +87,22 @@ class Standbys:
         if self._refused == source.identity or (spare and spare.base.identity == source.identity):
             return
         self._drop(NOT_YET)
-        self._spare = Claim(asyncio.create_task(self._make(serving, source)), source)
-        self._spare.making.add_done_callback(lambda making: self._made(making, serving, source))
+        self._made_from = (serving, source)
+        self._spare = self._begun(serving, source)
 
-    def claim(self, source: Source) -> Claim | Cold:
-        """The standby, if it can become what will be built from `source`; the caller discards it then."""
+    def claim(self, source: Source, serving: Serving | None) -> Claim | Cold:
+        """A standby of what serves, if it can become what will be built from `source`; the caller discards it
+        then.
+
+        Where the last one went for a round that was called off, another is begun: beside the build it is made
+        sooner than a container that starts cold after it.
+        """
         spare = self._spare
         if spare is None:
-            return Cold(self._why_none)
+            again = self._made_from
+            if self._why_none != NOT_YET or again is None or again[0] is not serving:
+                return Cold(self._why_none)
+            spare = self._spare = self._begun(*again)
         if spare.making.done() and (spare.making.cancelled() or spare.making.exception()):
             # It has failed in this very moment; what becomes of it is told next.
             return Cold(NOT_YET)
@@ -107,6 +117,11 @@ class Standbys:
         self._drop(NOT_YET)
         if self._dropping:
             await asyncio.wait(self._dropping)
+
+    def _begun(self, serving: Serving, source: Source) -> Claim:
+        claim = Claim(asyncio.create_task(self._make(serving, source)), source)
+        claim.making.add_done_callback(lambda making: self._made(making, serving, source))
+        return claim
 
     def _drop(self, why: str) -> None:
         spare, self._spare, self._why_none = self._spare, None, why
@@ -136,7 +151,7 @@ class Standbys:
                 )
             )
             return
-        if self._spare is not None and self._spare.making is making:
+        if self._spare is None or self._spare.making is making:
             self._spare, self._why_none = None, str(error)
         if isinstance(error, StandbyFailed):
             # Another try with the same image and settings would end alike.
@@ -159,7 +174,7 @@ class Standbys:
         static = await asyncio.to_thread(_modules, source, launch)
         while True:
             wanted = tuple(dict.fromkeys((*static, *self._learned))) if static else ()
-            orders = wire.Orders(tuple(name for name in wanted if name not in self._denied), owners)
+            orders = wire.Orders(tuple(name for name in wanted if not _denied(name, self._denied)), owners)
             try:
                 spare = await prepare(engine, self._spec(serving, source, image, launch), orders)
             except StandbyFailed as error:
@@ -185,6 +200,11 @@ class Standbys:
         name = f"devbox-{config.project}-standby-{uuid.uuid4().hex[:8]}"
         environment = {**launch.environment, **wire.environment(launch.environment)}
         return standby_spec(application, name, launch.argv, environment, launch.cwd)
+
+
+def _denied(name: str, denied: Collection[str]) -> bool:
+    """Whether loading `name` ("a.b", or "a:b" for what `from a import b` loads) loads a denied module."""
+    return any(name == offender or name.startswith((f"{offender}.", f"{offender}:")) for offender in denied)
 
 
 def _modules(source: Source, launch: Launch) -> tuple[str, ...]:

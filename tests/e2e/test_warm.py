@@ -132,6 +132,21 @@ def test_a_boot_that_fails_warm_shows_what_a_cold_start_prints(folder: Path, sta
     up.serves("healed")
 
 
+def test_a_save_that_supersedes_a_warm_round_is_served_warm_too(folder: Path, start: StartUp) -> None:
+    write_project(folder)
+    up = start()
+    up.served(bound=120)
+    seq = ready(up)["seq"]
+    slow = (folder / "server.py").read_text()
+    (folder / "server.py").write_text(f"import time\ntime.sleep(30)\n{slow}")
+    up.wait_for("build.finished", after=seq)
+    write_server(folder, "two")
+    served = up.served(after=seq)
+    assert up.of("build.superseded"), up.said()
+    assert served["strategy"] == "warm", up.said()
+    assert answer(up.url) == "two"
+
+
 def test_a_killed_devbox_leaves_no_standby_and_its_warm_revision_is_adopted(
     folder: Path, start: StartUp, engine: docker.DockerClient
 ) -> None:
