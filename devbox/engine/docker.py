@@ -18,6 +18,7 @@ from devbox.engine import facts, handshake, objects, streams
 from devbox.engine.address import Address
 from devbox.engine.attach import Attachments
 from devbox.engine.calls import Calls
+from devbox.engine.handover import HandedOver, Handovers
 from devbox.engine.protocol import (
     Attached,
     BuildRequest,
@@ -29,6 +30,7 @@ from devbox.engine.protocol import (
     ImageFacts,
     LogLine,
     PullProgress,
+    SessionOffer,
     VolumeFacts,
 )
 from devbox.engine.translate import translated
@@ -54,6 +56,7 @@ class DockerEngine:
         self._address = address
         self._calls = Calls()
         self._attachments = Attachments(self._calls)
+        self._handovers = Handovers(self._calls)
         self._transport = Transport(address, _OLDEST_API)
 
     async def negotiate(self) -> None:
@@ -71,6 +74,7 @@ class DockerEngine:
         """Ends every stream and thread of this adapter; what runs on the engine stays."""
         await self._calls.close()
         await self._attachments.close()
+        await self._handovers.close()
         self._transport.close()
 
     async def image(self, reference: str) -> ImageFacts | None:
@@ -115,6 +119,10 @@ class DockerEngine:
         """Asks the engine to end a build; ended already is fine."""
         with contextlib.suppress(NotFound):
             await self._calls.run(partial(streams.cancel_build, self._transport, build_id))
+
+    async def session(self, offer: SessionOffer, served: asyncio.Protocol) -> HandedOver:
+        """Opens a session that `served` answers on; raises EngineRefused where the engine has none."""
+        return await self._handovers.open(self._transport, offer, served)
 
     async def containers(self, project: str) -> tuple[ContainerFacts, ...]:
         """All containers labelled with `project`, running or not, newest first."""

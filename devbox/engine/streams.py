@@ -87,6 +87,7 @@ def _build_parameters(request: BuildRequest) -> dict[str, str]:
         "nocache": "1" if request.no_cache else "",
         "buildargs": json.dumps(dict(request.build_args)) if request.build_args else "",
         "labels": json.dumps(dict(request.labels)),
+        "session": request.session,
         "rm": "1",
         "forcerm": "1",
     }
