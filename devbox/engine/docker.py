@@ -14,7 +14,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from docker import APIClient
 
-from devbox.engine import facts, handshake, objects, streams
+from devbox.engine import facts, handshake, logins, objects, streams
 from devbox.engine.address import Address
 from devbox.engine.attach import Attachments
 from devbox.engine.calls import Calls
@@ -30,12 +30,13 @@ from devbox.engine.protocol import (
     ImageFacts,
     LogLine,
     PullProgress,
+    RegistryLogin,
     SessionOffer,
     VolumeFacts,
 )
 from devbox.engine.translate import translated
 from devbox.engine.transport import Transport
-from devbox.errors import EngineError, EngineUnreachable, NotFound
+from devbox.errors import ConfigError, EngineError, EngineUnreachable, NotFound
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -47,6 +48,8 @@ _INFO_SECONDS = 5.0
 # A build is cancelled by its closed connection; to ask for it besides must not hold anybody up.
 _CANCEL_SECONDS = 0.15
 _TIMED_OUT = 124
+# A credential helper may ask the system's keyring, and that the user.
+_LOGIN_SECONDS = 30.0
 
 
 class DockerEngine:
@@ -88,6 +91,21 @@ class DockerEngine:
     def pull(self, reference: str) -> AsyncIterator[PullProgress]:
         """Pulls an image; raises PullFailed (no such image, no registry, not allowed)."""
         return self._calls.stream(partial(streams.pull, self._transport, reference))
+
+    async def registries(self) -> frozenset[str]:
+        """The hosts of the registries that the user is logged in to; raises ConfigError."""
+        return await self._calls.run(logins.registries)
+
+    async def login(self, registry: str) -> RegistryLogin | None:
+        """The user's login to a registry, None where there is none, within 30 seconds; raises ConfigError."""
+        try:
+            async with asyncio.timeout(_LOGIN_SECONDS):
+                return await self._calls.run(partial(logins.login, registry))
+        except TimeoutError as error:
+            raise ConfigError(
+                f"the login for {registry} in the docker configuration cannot be read",
+                cause=f"the credential helper did not answer within {_LOGIN_SECONDS:g}s",
+            ) from error
 
     async def remove_image(self, reference: str) -> None:
         """Removes an image (untagged and tagged); gone already is fine; raises Conflict when in use."""

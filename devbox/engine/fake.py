@@ -26,6 +26,7 @@ from devbox.engine.protocol import (
     ImageFacts,
     LogLine,
     PullProgress,
+    RegistryLogin,
     SessionOffer,
     VolumeFacts,
 )
@@ -40,7 +41,7 @@ class FakeEngine:
 
     `builds` are the answers to builds in order, the last one stays. `registry` are the images that can be
     pulled. `journal` holds every change in words ("start web-2"), `cancelled` the ids of ended builds,
-    `sessions` every session so far.
+    `sessions` every session so far. `logins` are the user's, by the registry's host.
     """
 
     def __init__(self, info: EngineInfo | None = None) -> None:
@@ -50,6 +51,7 @@ class FakeEngine:
         self.journal: list[str] = []
         self.cancelled: list[str] = []
         self.sessions: list[FakeSession] = []
+        self.logins: dict[str, RegistryLogin] = {}
         self.store = FakeImages()
         self._containers = FakeContainers(self.store)
         self.taken_ports = self._containers.taken_ports
@@ -115,6 +117,14 @@ class FakeEngine:
         yield PullProgress("Downloading", 50, 100)
         yield PullProgress("Download complete", 100, 100)
         self.add_image(reference, self.registry[reference])
+
+    async def registries(self) -> frozenset[str]:
+        """The hosts in `logins`."""
+        return frozenset(self.logins)
+
+    async def login(self, registry: str) -> RegistryLogin | None:
+        """What `logins` holds."""
+        return self.logins.get(registry)
 
     async def remove_image(self, reference: str) -> None:
         """Removes a tag, and the image with its last one; raises Conflict when in use."""

@@ -161,6 +161,14 @@ class BuildRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistryLogin:
+    """Who the user is to a registry; without a name, `secret` is a token that stands for both."""
+
+    username: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class SessionOffer:
     """What a session tells BuildKit of itself: `methods` are the paths of the gRPC methods it answers,
     `shared_key` the same for sessions whose transferred files may be reused."""
@@ -222,6 +230,16 @@ class Engine(Protocol):
 
     def pull(self, reference: str) -> AsyncIterator[PullProgress]:
         """Pulls an image; raises PullFailed (no such image, no registry, not allowed)."""
+        ...
+
+    async def registries(self) -> frozenset[str]:
+        """The hosts of the registries that the user is logged in to, Docker Hub as "docker.io"; raises
+        ConfigError where that cannot be read."""
+        ...
+
+    async def login(self, registry: str) -> RegistryLogin | None:
+        """The user's login to the registry of this host, None where there is none, within 30 seconds; raises
+        ConfigError where it cannot be read."""
         ...
 
     async def remove_image(self, reference: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 import requests
 from docker.utils import parse_repository_tag
 
-from devbox.engine import facts
+from devbox.engine import facts, logins
 from devbox.engine.calls import pause
 from devbox.engine.decode import FRAME_HEADER, LineAssembler, SeenMessages, Stream, frame, json_messages
 from devbox.engine.progress import Layers
@@ -100,7 +100,8 @@ def pull(transport: Transport, reference: str, put: Callable[[PullProgress], Non
     repository, tag = parse_repository_tag(reference)
     layers = Layers()
     with translated(what, transport.address.url, pulling=True):
-        transport.client.reload_config()
+        with logins.readable(reference):
+            transport.client.reload_config()
         for message in transport.client.pull(repository, tag=tag, stream=True, decode=True):
             if "error" in message:
                 raise refusal(what, 0, str(message["error"]), pulling=True)

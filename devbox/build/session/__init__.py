@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from devbox.build.session._logins import logins_service
+from devbox.build.session._secrets import secrets_service
 from devbox.build.session._serve import (
     Services,
     Session,
@@ -15,4 +17,14 @@ from devbox.build.session._serve import (
     unimplemented,
 )
 
-__all__ = ["Services", "Session", "Stream", "open_session", "streaming", "unary", "unimplemented"]
+__all__ = [
+    "Services",
+    "Session",
+    "Stream",
+    "logins_service",
+    "open_session",
+    "secrets_service",
+    "streaming",
+    "unary",
+    "unimplemented",
+]

@@ -302,13 +302,22 @@ def test_a_config_cannot_be_changed(tmp_path: Path) -> None:
 
 def test_flags_become_settings() -> None:
     found = parse_flags(
-        environment=("A=1", "B", "C", "A=2"), build_args=("V=x=y",), environ={"B": "b"}, target="web"
+        environment=("A=1", "B", "C", "A=2"),
+        build_args=("V=x=y",),
+        secrets=("id=token,src=token.txt", "id=key,env=KEY"),
+        environ={"B": "b"},
+        target="web",
     )
-    assert found == {"environment": {"A": "2", "B": "b"}, "build_args": {"V": "x=y"}, "target": "web"}
+    assert found == {
+        "environment": {"A": "2", "B": "b"},
+        "build_args": {"V": "x=y"},
+        "secrets": {"token": {"src": "token.txt"}, "key": {"env": "KEY"}},
+        "target": "web",
+    }
     with pytest.raises(ConfigError, match="-e '=x' cannot be read"):
-        parse_flags(environment=("=x",), build_args=(), environ={})
+        parse_flags(environment=("=x",), build_args=(), secrets=(), environ={})
     with pytest.raises(ConfigError, match="--build-arg ' ' cannot be read"):
-        parse_flags(environment=(), build_args=(" ",), environ={})
+        parse_flags(environment=(), build_args=(" ",), secrets=(), environ={})
 
 
 BASE = """

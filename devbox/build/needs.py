@@ -1,0 +1,62 @@
+"""Whether a build needs a session, and which secrets it may ask for. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from devbox.build.dockerfile import Dockerfile, base_images, secret_mounts, unsettled_images
+from devbox.model import SecretSource
+
+_HUB = "docker.io"
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """`given` are the sources of the secrets to offer, `missing` the ids that are mounted and have none."""
+
+    session: bool = False
+    given: tuple[SecretSource, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def needs(
+    dockerfile: Dockerfile,
+    build_args: Mapping[str, str],
+    target: str,
+    *,
+    secrets: Collection[SecretSource],
+    registries: Collection[str],
+    frontend: bool,
+    resolves_all: bool,
+) -> Needs:
+    """What building a target asks for.
+
+    `registries` are those with a login, `frontend` tells whether a `# syntax=` line names what reads the
+    file: that may ask for anything. `resolves_all` is true for an engine whose builder asks the registry
+    about images that are there already.
+    """
+    mounted = {mount.id: None for mount in secret_mounts(dockerfile, build_args, target)}
+    given = tuple(one for one in secrets if frontend or one.id in mounted)
+    offered = {one.id for one in given}
+    images = unsettled_images(dockerfile, build_args, target)
+    if resolves_all:
+        images += base_images(dockerfile, build_args, target)
+    private = any(_may_be_among(registry_of(image), registries) for image in images)
+    return Needs(
+        session=bool(mounted) or frontend or private,
+        given=given,
+        missing=tuple(name for name in mounted if name not in offered),
+    )
+
+
+def registry_of(image: str) -> str:
+    """The host and port of the registry that an image's name means; "docker.io" where it names none."""
+    first, slash, _ = image.partition("/")
+    if slash and ("." in first or ":" in first or "$" in first or first == "localhost"):
+        return _HUB if first == f"index.{_HUB}" else first
+    return _HUB
+
+
+def _may_be_among(registry: str, registries: Collection[str]) -> bool:
+    return bool(registries) if "$" in registry else registry in registries
