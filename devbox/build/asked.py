@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from devbox.build.dockerfile import Dockerfile, unsettled_images
+from devbox.build.dockerfile import Dockerfile
 from devbox.build.job import Asked
 from devbox.build.needs import needs
 from devbox.build.secrets import read_secrets
@@ -32,13 +32,12 @@ async def asked_of(
         return Asked()
     # Most builds settle without a look at the docker configuration.
     resolves_all = info.image_store == "containerd"
-    looks = resolves_all or unsettled_images(dockerfile, build_args, target)
     wanted = needs(
         dockerfile,
         build_args,
         target,
         secrets=secrets,
-        registries=await engine.registries() if looks else (),
+        registries=await engine.registries() if resolves_all else (),
         frontend=frontend,
         resolves_all=resolves_all,
     )

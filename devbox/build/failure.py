@@ -9,6 +9,7 @@ from devbox.errors import BuildFailed
 
 _DISK_FULL = re.compile(r"no space left on device", re.IGNORECASE)
 _NO_SESSION = re.compile(r"no active sessions|no session", re.IGNORECASE)
+_NO_LOGIN = re.compile(r"unauthorized|failed to authorize|authorization failed|access denied", re.IGNORECASE)
 _NO_NETWORK = re.compile(r"temporary failure in name resolution|name or service not known", re.IGNORECASE)
 _PARSE_LINE = re.compile(r"dockerfile parse error (?:on )?line (\d+)", re.IGNORECASE)
 # BuildKit's words, and the classic builder's.
@@ -70,7 +71,9 @@ def _hint(error: str, log: tuple[str, ...], status: int | None) -> str:
     if _NO_NETWORK.search(text):
         return 'the step could not resolve a name: check the engine\'s network, or set build_network = "host"'
     if _NO_SESSION.search(error):
-        return "the build asks for what devbox cannot give: an ssh agent, or the login of a registry"
+        return "the build asks for what devbox cannot give, such as an ssh agent"
+    if status is None and _NO_LOGIN.search(error):
+        return "check the image's name, then docker login to its registry"
     if status == 137:
         return "the step was killed: the engine is short of memory"
     if match := _PARSE_LINE.search(error):

@@ -39,12 +39,13 @@ def needs(
     mounted = {mount.id: None for mount in secret_mounts(dockerfile, build_args, target)}
     given = tuple(one for one in secrets if frontend or one.id in mounted)
     offered = {one.id for one in given}
-    images = unsettled_images(dockerfile, build_args, target)
+    # Even to those who are not logged in, most registries give a token first.
+    asks = bool(unsettled_images(dockerfile, build_args, target))
     if resolves_all:
-        images += base_images(dockerfile, build_args, target)
-    private = any(_may_be_among(registry_of(image), registries) for image in images)
+        bases = base_images(dockerfile, build_args, target)
+        asks = asks or any(registry_of(image) in registries for image in bases)
     return Needs(
-        session=bool(mounted) or frontend or private,
+        session=bool(mounted) or frontend or asks,
         given=given,
         missing=tuple(name for name in mounted if name not in offered),
     )
@@ -53,10 +54,6 @@ def needs(
 def registry_of(image: str) -> str:
     """The host and port of the registry that an image's name means; "docker.io" where it names none."""
     first, slash, _ = image.partition("/")
-    if slash and ("." in first or ":" in first or "$" in first or first == "localhost"):
+    if slash and ("." in first or ":" in first or first == "localhost"):
         return _HUB if first == f"index.{_HUB}" else first
     return _HUB
-
-
-def _may_be_among(registry: str, registries: Collection[str]) -> bool:
-    return bool(registries) if "$" in registry else registry in registries

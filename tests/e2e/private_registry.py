@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import datetime
+import datetime as dt
 import http.client
 import http.server
 import json
@@ -69,7 +69,9 @@ class PrivateRegistry:
         file.write_text(json.dumps(settings))
         return file
 
-    def push(self, engine: docker.DockerClient, dockerfile: str, name: str, context: Path | None = None) -> str:
+    def push(
+        self, engine: docker.DockerClient, dockerfile: str, name: str, context: Path | None = None
+    ) -> str:
         """Builds an image, pushes it, and takes it from the engine again; gives its reference."""
         reference = f"{self.host}/{name}"
         folder = context or self._folder / uuid.uuid4().hex
@@ -129,7 +131,9 @@ class _TokenServer:
             def do_GET(self) -> None:
                 query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
                 kind, _, login = self.headers.get("Authorization", "").partition(" ")
-                user, _, password = base64.b64decode(login).decode().partition(":") if kind == "Basic" else ("",) * 3
+                user, _, password = (
+                    base64.b64decode(login).decode().partition(":") if kind == "Basic" else ("",) * 3
+                )
                 self._give(user, password, query.get("scope", []))
 
             def do_POST(self) -> None:
@@ -170,15 +174,15 @@ class _TokenServer:
 
 def _certificate(key: rsa.RSAPrivateKey) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _ISSUER)])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
