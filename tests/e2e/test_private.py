@@ -102,12 +102,12 @@ def test_secrets_reach_the_build_and_nothing_else(
     (folder / "Dockerfile").write_text(dockerfile.replace(" > /digest", " && cat /run/secrets/key && exit 7"))
     failed = up.wait_for("build.failed", after=served["seq"], bound=120)
     assert failed["failure"]["log"][-1] == "***"
-    shown = run("config", str(folder)).stdout
-    assert "THE_KEY" in shown
+    settings = run("config", str(folder)).stdout
+    assert "THE_KEY" in settings
     inspected = [
         image.attrs for image in engine.images.list(filters={"label": f"dev.devbox.project={folder.name}"})
     ]
-    told = f"{up.events}{up.errors}{shown}{inspected}"
+    told = f"{up.events}{up.errors}{settings}{inspected}"
     assert value not in told
 
 

@@ -23,7 +23,7 @@ from grpclib.protocol import Stream as H2Stream
 from grpclib.server import Handler, Stream
 
 from devbox.build.messages import INTEGER, TEXT, Field, declare
-from devbox.engine.protocol import Engine, SessionOffer
+from devbox.engine.protocol import Connected, Engine, SessionOffer
 from devbox.errors import EngineRefused
 
 __all__ = ["Services", "Session", "Stream", "open_session", "streaming", "unary", "unimplemented"]
@@ -120,7 +120,7 @@ async def open_session(engine: Engine, services: Services, shared_key: str = "")
     connected = await engine.session(offer, H2Protocol(handler, Configuration().__for_server__(), _h2()))
     try:
         async with unbroken:
-            watch = asyncio.create_task(_break(connected.ended(), unbroken))
+            watch = asyncio.create_task(_break(connected, unbroken))
             try:
                 yield Session(offer.id)
             finally:
@@ -138,8 +138,8 @@ async def open_session(engine: Engine, services: Services, shared_key: str = "")
                 await handler.wait_closed()
 
 
-async def _break(ended: Awaitable[None], unbroken: asyncio.Timeout) -> None:
-    await ended
+async def _break(connected: Connected, unbroken: asyncio.Timeout) -> None:
+    await connected.ended()
     unbroken.reschedule(asyncio.get_running_loop().time())
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from devbox.config import Config, load, load_leniently, parse_flags
 from devbox.errors import ConfigError
-from devbox.model import PortMapping, VolumeMount
+from devbox.model import PortMapping, SecretSource, VolumeMount
 from devbox.settings import Settings
 
 
@@ -408,3 +408,20 @@ def test_what_runs_is_found_whatever_was_written_since(tmp_path: Path, text: str
 def test_a_folder_is_needed_even_so(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is not there"):
         load_leniently(tmp_path / "none", {})
+
+
+def test_secrets_are_known_by_where_they_come_from(tmp_path: Path) -> None:
+    text = '[secrets]\ntoken = { src = "token.txt" }\nkey = { env = "KEY" }\n'
+    found = config(tmp_path, text, {"KEY": "hunter2"})
+    assert found.secrets == (SecretSource("key", variable="KEY"), SecretSource("token", file="token.txt"))
+    assert "hunter2" not in found.model_dump_json()
+    assert found.config_hash == config(tmp_path, text, {"KEY": "another"}).config_hash
+    merged = load(tmp_path, {"secrets": {"key": {"src": "key.txt"}}}, {})
+    assert merged.secrets == (SecretSource("key", file="key.txt"), SecretSource("token", file="token.txt"))
+    assert len({found.config_hash, merged.config_hash, config(tmp_path, "[secrets]\n").config_hash}) == 3
+
+
+@pytest.mark.parametrize("fields", ['{ src = "a", env = "B" }', "{}", '{ file = "a" }', '"token.txt"'])
+def test_a_secret_has_one_source(tmp_path: Path, fields: str) -> None:
+    with pytest.raises(ConfigError, match=r"token"):
+        config(tmp_path, f"[secrets]\ntoken = {fields}\n")
