@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from devbox.build.dockerfile import Dockerfile, base_images, secret_mounts, unsettled_images
+from devbox.build.dockerfile import Dockerfile, base_images, mounted_secrets, unsettled_images
 from devbox.model import SecretSource
 
 _HUB = "docker.io"
@@ -36,7 +36,7 @@ def needs(
     file: that may ask for anything. `resolves_all` is true for an engine whose builder asks the registry
     about images that are there already.
     """
-    mounted = {mount.id: None for mount in secret_mounts(dockerfile, build_args, target)}
+    mounted = mounted_secrets(dockerfile, build_args, target)
     given = tuple(one for one in secrets if frontend or one.id in mounted)
     offered = {one.id for one in given}
     # Even to those who are not logged in, most registries give a token first.

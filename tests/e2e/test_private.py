@@ -6,17 +6,23 @@ import hashlib
 import shutil
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import docker
 import pytest
 
+from devbox.build.buildkit import BuildKitBuilder
+from devbox.build.job import Asked, BuildJob
+from devbox.engine import connect
+from devbox.errors import BuildFailed
+from devbox.events import BuildLog, Event
+from devbox.model import Plan
+from devbox.watch import Scanner
 from tests.e2e.apps import write_project
 from tests.e2e.conftest import StartUp
 from tests.e2e.devboxes import answer, run
 from tests.e2e.private_registry import USER, PrivateRegistry
-
-FRONTEND = Path(__file__).with_name("frontend.py")
 
 
 @pytest.fixture(scope="module")
@@ -111,25 +117,49 @@ def test_secrets_reach_the_build_and_nothing_else(
     assert value not in told
 
 
-def test_a_frontend_of_a_private_registry_reads_the_dockerfile(
-    folder: Path,
-    start: StartUp,
-    engine: docker.DockerClient,
-    registry: PrivateRegistry,
-    taken: list[str],
-    tmp_path: Path,
-) -> None:
-    context = tmp_path / "frontend"
-    context.mkdir()
-    shutil.copy(FRONTEND, context)
+@pytest.fixture(scope="module")
+def frontend(
+    engine: docker.DockerClient, registry: PrivateRegistry, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """A frontend's image, in the registry and not in the engine."""
+    context = tmp_path_factory.mktemp("frontend")
+    shutil.copy(Path(__file__).with_name("frontend.py"), context)
     text = 'FROM python:3.13-slim\nCOPY frontend.py /\nENTRYPOINT ["python3", "/frontend.py"]\n'
-    taken.append(registry.push(engine, text, "private/frontend:1", context))
-    write_project(
-        folder,
-        dockerfile=f"# syntax={taken[0]}\nFROM python:3.13-slim\nARG READ_BY=nobody\n"
-        'RUN echo "$READ_BY" > /read-by\nCOPY server.py .\nCMD ["python", "server.py"]\n',
-    )
+    return registry.push(engine, text, "private/frontend:1", context)
+
+
+READ_BY = 'FROM python:3.13-slim\nARG READ_BY=nobody\nRUN echo "$READ_BY" | tee /read-by\n'
+
+
+def test_a_private_frontend_reads_the_dockerfile(
+    folder: Path, start: StartUp, registry: PrivateRegistry, frontend: str, taken: list[str]
+) -> None:
+    taken.append(frontend)
+    serves = 'COPY server.py .\nCMD ["python", "server.py"]\n'
+    write_project(folder, dockerfile=f"# syntax={frontend}\n{READ_BY}{serves}")
     up = start("--no-watch", DOCKER_CONFIG=str(registry.docker_config()))
     up.served(bound=120)
     assert answer(up.url, "/read/read-by") == "the frontend of the test\n"
-    print(registry.asked)
+
+
+async def test_buildkit_fetches_a_private_frontend_by_itself(
+    registry: PrivateRegistry, frontend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(registry.docker_config()))
+    (tmp_path / "Dockerfile").write_text(f"# syntax={frontend}\n{READ_BY}RUN echo $READ_BY {tmp_path}\n")
+    registry.asked.clear()
+    heard: list[Event] = []
+    client = await connect()
+    tag = f"devbox-test/{uuid.uuid4().hex}:1"
+    job = BuildJob(1, tag, tmp_path, Scanner(tmp_path).scan(), Plan("a test"), "Dockerfile", {})
+    try:
+        with pytest.raises(BuildFailed, match="no active sessions"):
+            await BuildKitBuilder(client).build(job, heard.append)
+        await BuildKitBuilder(client).build(replace(job, asked=Asked(session=True)), heard.append)
+        await client.remove_image(tag)
+    finally:
+        await client.close()
+    assert set(registry.asked) == {USER}
+    assert f"the frontend of the test {tmp_path}" in {
+        event.line for event in heard if isinstance(event, BuildLog)
+    }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from devbox.build.dockerfile._parse import parse
 from devbox.build.dockerfile._runtime import runtime
 from devbox.build.dockerfile._scope import Scope, walk
-from devbox.build.dockerfile._secrets import SecretMount, secret_mounts
+from devbox.build.dockerfile._secrets import mounted_secrets
 from devbox.build.dockerfile._shell import expand
 from devbox.build.dockerfile._sources import ContextSource, context_sources
 from devbox.build.dockerfile._stages import base_images, resolve_stage, stage_closure, unsettled_images
@@ -31,16 +31,15 @@ __all__ = [
     "Instruction",
     "RuntimeHints",
     "Scope",
-    "SecretMount",
     "Stage",
     "base_images",
     "build_steps",
     "context_sources",
     "expand",
+    "mounted_secrets",
     "parse",
     "resolve_stage",
     "runtime",
-    "secret_mounts",
     "stage_closure",
     "unsettled_images",
     "walk",

@@ -18,7 +18,6 @@ class Mount:
     origin: str
     source: str
     secret: str = ""
-    required: bool = False
 
 
 def check_mount(value: str) -> None:
@@ -33,7 +32,7 @@ def check_mount(value: str) -> None:
 
 def read_mount(value: str, expand: Callable[[str], str]) -> Mount:
     """Reads one value, with the variables of everything but `from` replaced."""
-    kind, origin, source, name, target, required = "bind", "", "", "", "", False
+    kind, origin, source, name, target = "bind", "", "", "", ""
     for key, field in _fields(value):
         if key == "type":
             kind = expand(field).lower()
@@ -45,10 +44,8 @@ def read_mount(value: str, expand: Callable[[str], str]) -> Mount:
             name = expand(field)
         elif key in {"target", "dst", "destination"}:
             target = expand(field)
-        elif key == "required":
-            required = field.lower() not in {"false", "0"}
     secret = (source or name or posixpath.basename(target)) if kind == "secret" else ""
-    return Mount(kind, origin, source, secret, required)
+    return Mount(kind, origin, source, secret)
 
 
 def _fields(value: str) -> Iterator[tuple[str, str]]:
