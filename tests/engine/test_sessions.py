@@ -63,7 +63,7 @@ async def test_a_cancelled_build_ends_its_step_and_its_session(lab: RealLab, tmp
     )
     with running(seconds) as sleeps:
         await until(sleeps, 20)
-        (session,) = lab.engine._handovers._open
+        (session,) = lab.engine._handovers._upgrades._open
         building.cancel()
         with pytest.raises(asyncio.CancelledError):
             await building
