@@ -6,6 +6,7 @@ That is DOCKER_CONFIG/config.json or ~/.docker/config.json, with its `auths`, `c
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,13 +17,16 @@ from docker.credentials.errors import StoreError
 from devbox.engine.protocol import RegistryLogin
 from devbox.errors import ConfigError
 
+# The error that follows says it too, and where it belongs.
+warnings.filterwarnings("ignore", message="docker-credential-", category=UserWarning)
+
 # Docker Hub's registry goes by another name than its login.
 _HUB_REGISTRY = "registry-1.docker.io"
 
 
 def registries() -> frozenset[str]:
     """The hosts of the registries that a login is kept for; runs no credential helper."""
-    with readable("a registry"):
+    with readable():
         known = docker.auth.load_config()
     hosts = (*known.auths, *known.cred_helpers)
     return frozenset(docker.auth.resolve_index_name(host) for host in hosts)
@@ -42,14 +46,40 @@ def login(registry: str) -> RegistryLogin | None:
     return None
 
 
+def header(reference: str) -> dict[str, str]:
+    """What the Engine API wants to know to pull an image (X-Registry-Auth), {} for a registry without a
+    login."""
+    registry = docker.auth.resolve_repository_name(reference)[0]
+    found = login(registry)
+    if found is None:
+        return {}
+    if not found.username:
+        return {"identitytoken": found.secret, "serveraddress": registry}
+    return {"username": found.username, "password": found.secret, "serveraddress": registry}
+
+
 @contextmanager
-def readable(registry: str) -> Iterator[None]:
-    """Raises ConfigError for a docker configuration that cannot be read."""
+def readable(registry: str = "") -> Iterator[None]:
+    """Raises ConfigError for a docker configuration that cannot be read, or whose helper fails."""
+    what = f"the login for {registry}" if registry else "a login"
     try:
         yield
     except (docker.errors.DockerException, StoreError, OSError, ValueError, KeyError) as error:
-        raise ConfigError(
-            f"the login for {registry} in the docker configuration cannot be read",
-            cause=str(error),
-            hint="docker login writes it anew",
-        ) from error
+        raise _unreadable(what, error) from error
+
+
+@contextmanager
+def parsed() -> Iterator[None]:
+    """Raises ConfigError where the SDK, on its way to something else, cannot make sense of a login."""
+    try:
+        yield
+    except (docker.errors.InvalidConfigFile, ValueError) as error:
+        raise _unreadable("a login", error) from error
+
+
+def _unreadable(what: str, error: Exception) -> ConfigError:
+    return ConfigError(
+        f"{what} in the docker configuration cannot be read",
+        cause=f"an entry is no login ({error})" if isinstance(error, ValueError) else str(error),
+        hint="correct config.json in DOCKER_CONFIG or ~/.docker; docker login writes it anew",
+    )

@@ -100,9 +100,9 @@ def pull(transport: Transport, reference: str, put: Callable[[PullProgress], Non
     repository, tag = parse_repository_tag(reference)
     layers = Layers()
     with translated(what, transport.address.url, pulling=True):
-        with logins.readable(reference):
-            transport.client.reload_config()
-        for message in transport.client.pull(repository, tag=tag, stream=True, decode=True):
+        login = logins.header(repository)
+        pulling = transport.client.pull(repository, tag=tag, auth_config=login, stream=True, decode=True)
+        for message in pulling:
             if "error" in message:
                 raise refusal(what, 0, str(message["error"]), pulling=True)
             put(layers.see(message))

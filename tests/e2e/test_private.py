@@ -91,14 +91,12 @@ def test_secrets_reach_the_build_and_nothing_else(
     # A text of its own: a step that is cached asks for no secret.
     write_project(folder, folder.name, dockerfile=dockerfile)
     (folder / ".dockerignore").write_text("*\n!server.py\n")
-    (folder / "devbox.toml").write_text('[secrets]\ntoken = { src = "token.txt" }\n')
-    up = start(THE_KEY=f"key-{value}")
+    up = start("--secret", "id=token,src=token.txt", THE_KEY=f"key-{value}")
     failure = up.wait_for("build.failed", bound=120)["failure"]
     assert "'key'" in failure["hint"]
     assert "--secret id=key,src=FILE" in failure["hint"]
 
-    settings = '[secrets]\ntoken = { src = "token.txt" }\nkey = { env = "THE_KEY" }\n'
-    (folder / "devbox.toml").write_text(settings)
+    (folder / "devbox.toml").write_text('[secrets]\nkey = { env = "THE_KEY" }\n')
     served = up.served(after=up.seq, bound=120)
     digest = hashlib.sha256((folder / "token.txt").read_bytes()).hexdigest()
     assert answer(up.url, "/read/digest").startswith(digest)
