@@ -72,6 +72,10 @@ def up(
     build_arg: Annotated[
         list[str] | None, typer.Option("--build-arg", metavar="NAME[=VALUE]", help="Set a build argument.")
     ] = None,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option("--secret", metavar="SECRET", help="Give a build secret: id=NAME,src=FILE or env=VAR."),
+    ] = None,
     swap: Annotated[Swap | None, typer.Option("--swap", help="How a new revision takes over.")] = None,
     output: Annotated[
         Output | None, typer.Option("--output", help="Live on a terminal, plain elsewhere, unless set.")
@@ -91,6 +95,7 @@ def up(
         flags = parse_flags(
             environment=tuple(env or ()),
             build_args=tuple(build_arg or ()),
+            secrets=tuple(secret or ()),
             environ=os.environ,
             ports=tuple(publish or ()),
             volumes=tuple(volume or ()),

@@ -13,8 +13,15 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from devbox.errors import ConfigError
-from devbox.model import PortMapping, VolumeMount
-from devbox.notation import parse_ports, parse_volume, read_env_file, resolve_assignments
+from devbox.model import PortMapping, SecretSource, VolumeMount
+from devbox.notation import (
+    parse_ports,
+    parse_secret,
+    parse_volume,
+    read_env_file,
+    resolve_assignments,
+    secret_source,
+)
 from devbox.settings import SETTINGS_FILE, SETTINGS_TABLE_FILE, Settings, read_settings_file, validate
 
 BUILD_NETWORK_VARIABLE = "DEVBOX_BUILD_NETWORK"
@@ -35,6 +42,7 @@ class Config(BaseModel):
     target: str
     build_args: dict[str, str]
     build_network: str
+    secrets: tuple[SecretSource, ...]
     ports: tuple[PortMapping, ...]
     volumes: tuple[VolumeMount, ...]
     environment: dict[str, str]
@@ -80,7 +88,7 @@ def load(root: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Co
     """The Config of the project in `root`; `flags` holds Settings fields, and wins over the files.
 
     Lists (ports, volumes, env_file) given as flags replace those of the files; mappings (environment,
-    build_args) are merged. Raises ConfigError naming the file, the key and the nearest known key.
+    build_args, secrets) are merged. Raises ConfigError naming the file, the key and the nearest known key.
     """
     if not root.exists():
         raise ConfigError(f"{root} is not there", hint="name the project's folder: devbox up PATH")
@@ -149,6 +157,7 @@ def _resolve(root: Path, settings: Settings, sources: dict[str, str], environ: M
         target=settings.target,
         build_args=settings.build_args,
         build_network=build_network,
+        secrets=tuple(secret_source(name, fields) for name, fields in sorted(settings.secrets.items())),
         ports=ports,
         volumes=_volumes(settings.volumes, root),
         environment=environment | settings.environment,
@@ -219,11 +228,15 @@ def parse_flags(
     *,
     environment: tuple[str, ...],
     build_args: tuple[str, ...],
+    secrets: tuple[str, ...],
     environ: Mapping[str, str],
     **fields: object,
 ) -> dict[str, Any]:
-    """Command-line values as Settings fields; raises ConfigError for a malformed -e or --build-arg."""
+    """Command-line values as Settings fields; raises ConfigError for a malformed -e, --build-arg or
+    --secret."""
+    given = (parse_secret(text, environ) for text in secrets)
     return {
+        "secrets": {one.id: {"env": one.variable} if one.variable else {"src": one.file} for one in given},
         "environment": resolve_assignments(environment, "-e", environ),
         "build_args": resolve_assignments(build_args, "--build-arg", environ),
         **fields,

@@ -227,3 +227,13 @@ class VolumeMount:
     source: str
     target: str
     read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSource:
+    """Where the value of a build secret comes from, never the value: a `file`, as written (relative to the
+    project's folder), or an environment `variable` of devbox."""
+
+    id: str
+    file: str = ""
+    variable: str = ""

@@ -1,7 +1,9 @@
-"""The notations of `docker run` for ports, volumes and environment, as values."""
+"""The notations of `docker run` for ports, volumes and environment, and of `docker build` for secrets, as
+values."""
 
 from __future__ import annotations
 
+import csv
 import ipaddress
 import os
 import posixpath
@@ -12,7 +14,7 @@ from pathlib import Path
 from dotenv.parser import parse_stream
 
 from devbox.errors import ConfigError
-from devbox.model import PortMapping, VolumeMount
+from devbox.model import PortMapping, SecretSource, VolumeMount
 
 _PORT = re.compile(
     r"""
@@ -26,6 +28,7 @@ _PORT = re.compile(
 _VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _VARIABLE = re.compile(r"[^=\s][^=]*")
 _PROTOCOLS = ("tcp", "udp", "sctp")
+_SECRET_KEYS = {"id": "id", "src": "src", "source": "src", "env": "env", "type": "type"}
 
 
 def parse_ports(text: str) -> tuple[PortMapping, ...]:
@@ -177,3 +180,57 @@ def read_env_file(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"env file {path} cannot be read", cause=str(error)) from error
     return resolved
+
+
+def parse_secret(text: str, environ: Mapping[str, str]) -> SecretSource:
+    """A build secret in the letters of `docker build --secret`: id=NAME,src=FILE or id=NAME,env=VARIABLE.
+
+    A lone id=NAME means the environment variable of that name, or else the file. Raises ConfigError.
+    """
+    fields: dict[str, str] = {}
+    try:
+        parts = next(csv.reader([text]), [])
+    except csv.Error as error:
+        raise _no_secret(text, str(error)) from error
+    for part in parts:
+        key, equals, value = part.strip().partition("=")
+        known = _SECRET_KEYS.get(key.lower(), "")
+        if not equals or not known:
+            raise _no_secret(text, f"'{part.strip()}' is none of id=, src=, env=, type=")
+        fields[known] = value
+    name, kind = fields.pop("id", ""), fields.pop("type", "")
+    if kind not in {"", "file", "env"}:
+        raise _no_secret(text, f"type '{kind}' is neither file nor env")
+    if not fields:
+        fields = {"env" if kind == "env" or (not kind and name in environ) else "src": name}
+    elif kind == "env" and "env" not in fields:
+        fields["env"] = fields.pop("src")
+    try:
+        return secret_source(name, fields)
+    except ConfigError as error:
+        raise _no_secret(text, error.cause) from error
+
+
+def secret_source(name: str, fields: Mapping[str, str]) -> SecretSource:
+    """A build secret out of its `src` or its `env`; raises ConfigError unless it is exactly one of them."""
+    if not name:
+        cause = "its id is missing"
+    elif unknown := [key for key in fields if key not in {"src", "env"}]:
+        cause = f"'{unknown[0]}' is neither src nor env"
+    elif len([value for value in fields.values() if value]) != 1:
+        cause = "it needs src or env, one of the two"
+    else:
+        return SecretSource(name, fields.get("src", ""), fields.get("env", ""))
+    raise ConfigError(
+        f"the secret '{name}' cannot be read",
+        cause=cause,
+        hint='write NAME = { src = "FILE" } or NAME = { env = "VARIABLE" } below [secrets]',
+    )
+
+
+def _no_secret(text: str, cause: str) -> ConfigError:
+    return ConfigError(
+        f"--secret '{text}' cannot be read",
+        cause=cause,
+        hint="write --secret id=NAME,src=FILE or --secret id=NAME,env=VARIABLE",
+    )

@@ -27,6 +27,9 @@ class Settings(BaseModel):
     target: str = Field("", description="stage to build; the last one unless set")
     build_args: dict[str, str] = Field(default_factory=dict, description="build arguments")
     build_network: str = Field("", description="network of RUN instructions: host, none or the default")
+    secrets: dict[str, dict[str, str]] = Field(
+        default_factory=dict, description="build secrets: for each id its src (a file) or env (a variable)"
+    )
     ports: tuple[str, ...] = Field((), description="published ports, as for docker run -p")
     volumes: tuple[str, ...] = Field((), description="volumes and bind mounts, as for docker run -v")
     environment: dict[str, str] = Field(default_factory=dict, description="environment of the container")

@@ -1,14 +1,17 @@
-"""Builds on BuildKit over the Engine's own HTTP endpoint: a tar body, no session, no CLI."""
+"""Builds on BuildKit over the Engine's own HTTP endpoint: a tar body, no CLI, a session where needed."""
 
 from __future__ import annotations
 
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 
+from devbox.build.asked import session_for
 from devbox.build.context import tar_stream
 from devbox.build.failure import blames_engine, build_failed
 from devbox.build.job import BuildJob, step_info
+from devbox.build.mask import Mask
 from devbox.build.patience import Sending, answered
 from devbox.build.steps import LogPiece, StepTracker
 from devbox.build.trace import decode
@@ -32,37 +35,40 @@ class BuildKitBuilder:
         started = time.monotonic()
         tracker = StepTracker(job.plan.reasons)
         image_id = error = ""
+        mask = Mask(job.asked.secrets.values())
         sending = Sending(tar_stream(job.root, job.snapshot, job.extra))
-        answer = self._engine.build(build_request(job, buildkit=True), iter(sending))
-        async for message in answered(answer, sending):
-            if message.get("id") == _TRACE:
-                _report(job, tracker, str(message.get("aux", "")), emit)
-            elif message.get("id") == _IMAGE_ID:
-                image_id = image_id_of(message)
-            elif "error" in message:
-                error = str(message["error"])
+        async with session_for(self._engine, job.asked) as session:
+            answer = self._engine.build(build_request(job, buildkit=True, session=session), iter(sending))
+            async for message in answered(answer, sending):
+                if message.get("id") == _TRACE:
+                    _report(job, tracker, str(message.get("aux", "")), mask, emit)
+                elif message.get("id") == _IMAGE_ID:
+                    image_id = image_id_of(message)
+                elif "error" in message:
+                    error = mask(str(message["error"]))
         if error:
-            await self._raise(tracker, error)
+            await self._raise(tracker, error, mask, job.asked.missing)
         if not image_id:
             await self._engine.info()
             raise EngineRefused("the engine ended the build without an image and without an error")
         return Image(image_id, tracker.steps, time.monotonic() - started)
 
-    async def _raise(self, tracker: StepTracker, error: str) -> None:
+    async def _raise(self, tracker: StepTracker, error: str, mask: Mask, missing: Mapping[str, str]) -> None:
         if blames_engine(error):
             await self._engine.info()
         step = tracker.failed
         if step is None:
-            raise build_failed("", error, ())
-        raise build_failed(step.instruction, step.error or error, tracker.log_of(step))
+            raise build_failed("", error, (), missing)
+        log = tuple(mask(line) for line in tracker.log_of(step))
+        raise build_failed(step.instruction, mask(step.error) or error, log, missing)
 
 
-def _report(job: BuildJob, tracker: StepTracker, aux: str, emit: Emit) -> None:
+def _report(job: BuildJob, tracker: StepTracker, aux: str, mask: Mask, emit: Emit) -> None:
     steps, lines = tracker.feed(decode(aux))
     for step in steps:
-        emit(BuildStep(build=job.number, step=step_info(step)))
+        emit(BuildStep(build=job.number, step=step_info(replace(step, error=mask(step.error)))))
     for piece in lines:
-        emit(log_event(job, piece))
+        emit(log_event(job, replace(piece, line=mask(piece.line))))
 
 
 def log_event(job: BuildJob, piece: LogPiece) -> BuildLog:
@@ -75,7 +81,7 @@ def log_event(job: BuildJob, piece: LogPiece) -> BuildLog:
     )
 
 
-def build_request(job: BuildJob, *, buildkit: bool) -> BuildRequest:
+def build_request(job: BuildJob, *, buildkit: bool, session: str = "") -> BuildRequest:
     """The engine's form of a job."""
     return BuildRequest(
         build_id=uuid.uuid4().hex,
@@ -87,6 +93,7 @@ def build_request(job: BuildJob, *, buildkit: bool) -> BuildRequest:
         no_cache=job.no_cache,
         network=job.network,
         buildkit=buildkit,
+        session=session,
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from devbox.errors import BuildFailed
 
 _DISK_FULL = re.compile(r"no space left on device", re.IGNORECASE)
 _NO_SESSION = re.compile(r"no active sessions|no session", re.IGNORECASE)
+_NO_LOGIN = re.compile(r"unauthorized|failed to authorize|authorization failed|access denied", re.IGNORECASE)
 _NO_NETWORK = re.compile(r"temporary failure in name resolution|name or service not known", re.IGNORECASE)
 _PARSE_LINE = re.compile(r"dockerfile parse error (?:on )?line (\d+)", re.IGNORECASE)
 # BuildKit's words, and the classic builder's.
@@ -33,8 +35,13 @@ def blames_engine(error: str) -> bool:
     return exit_status(error) == 137 or "EOF" in error or "transport is closing" in error
 
 
-def build_failed(step: str, error: str, log: tuple[str, ...]) -> BuildFailed:
-    """The error for a failing step; `what` is the instruction and its exit status where there is one."""
+def build_failed(
+    step: str, error: str, log: tuple[str, ...], missing: Mapping[str, str] | None = None
+) -> BuildFailed:
+    """The error for a failing step; `what` is the instruction and its exit status where there is one.
+
+    `missing` are secrets that the build mounts and that could not be given, with the reason.
+    """
     status = exit_status(error)
     name = step or "the build"
     return BuildFailed(
@@ -43,8 +50,18 @@ def build_failed(step: str, error: str, log: tuple[str, ...]) -> BuildFailed:
         exit_status=status,
         log=log,
         cause="" if status is not None else _plain(error),
-        hint=_hint(error, log, status),
+        hint=_secret_hint(f"{step} {error}", missing or {}) or _hint(error, log, status),
     )
+
+
+def _secret_hint(text: str, missing: Mapping[str, str]) -> str:
+    for name, why in missing.items():
+        if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", text):
+            return (
+                f"the step wants the secret '{name}', and {why}: give it with --secret id={name},src=FILE or "
+                f"--secret id={name},env=VARIABLE, or below [secrets] in devbox.toml"
+            )
+    return ""
 
 
 def _hint(error: str, log: tuple[str, ...], status: int | None) -> str:
@@ -54,7 +71,9 @@ def _hint(error: str, log: tuple[str, ...], status: int | None) -> str:
     if _NO_NETWORK.search(text):
         return 'the step could not resolve a name: check the engine\'s network, or set build_network = "host"'
     if _NO_SESSION.search(error):
-        return "build secrets, ssh mounts and private frontends need a session, which devbox has not got yet"
+        return "the build asks for what devbox cannot give, such as an ssh agent"
+    if status is None and _NO_LOGIN.search(error):
+        return "check the image's name, then docker login to its registry"
     if status == 137:
         return "the step was killed: the engine is short of memory"
     if match := _PARSE_LINE.search(error):

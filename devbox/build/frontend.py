@@ -29,7 +29,7 @@ class Frontends:
         language: the line is then emptied, keeping every line number. Raises PullFailed for any other
         frontend.
         """
-        image = dockerfile.directives.get("syntax", "").split(" ")[0]
+        image = frontend_of(dockerfile)
         if not image:
             return content
         if image not in self._missing:
@@ -44,3 +44,8 @@ class Frontends:
             else:
                 return content
         return _LINE.sub(rb"\1\2", content, count=1)
+
+
+def frontend_of(dockerfile: Dockerfile) -> str:
+    """The frontend image that the `# syntax=` line names, '' where there is none."""
+    return dockerfile.directives.get("syntax", "").split(" ")[0]

@@ -12,6 +12,18 @@ from devbox.model import Image, Plan, Snapshot, Step
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What the builder will ask of us while it builds, for which it needs a `session`.
+
+    `secrets` are those that can be given, `missing` says of each other one that is mounted why it cannot.
+    """
+
+    session: bool = False
+    secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class BuildJob:
     """One build: `number` is the revision it will become, `dockerfile` the name within the tar, `extra`
     what the tar holds besides the snapshot (name -> content)."""
@@ -28,6 +40,7 @@ class BuildJob:
     build_args: Mapping[str, str] = field(default_factory=dict)
     no_cache: bool = False
     network: str = ""
+    asked: Asked = Asked()
 
 
 class Builder(Protocol):

@@ -1,9 +1,8 @@
 """BuildKit's trace messages as frozen values.
 
 The Engine sends `{"id": "moby.buildkit.trace", "aux": "<base64>"}` whose payload is the protobuf message
-`moby.buildkit.v1.StatusResponse` (moby/buildkit, api/services/control/control.proto). Only the fields that
-devbox reads are declared; protobuf skips the rest. Timestamps become seconds since the epoch, 0.0 where
-absent.
+`moby.buildkit.v1.StatusResponse` (moby/buildkit, api/services/control/control.proto). Timestamps
+become seconds since the epoch, 0.0 where absent.
 """
 
 from __future__ import annotations
@@ -13,9 +12,7 @@ import binascii
 from dataclasses import dataclass
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, timestamp_pb2
-from google.protobuf.message import DecodeError
-
+from devbox.build.messages import FLAG, INTEGER, RAW, TEXT, TIMESTAMP, DecodeError, Field, declare
 from devbox.errors import EngineRefused
 
 
@@ -60,73 +57,32 @@ class Trace:
     logs: tuple[VertexLog, ...]
 
 
-def _status_response() -> Any:
-    """The message class, declared at run time: generated code would tie devbox to one protobuf release."""
-    field = descriptor_pb2.FieldDescriptorProto
-    file = descriptor_pb2.FileDescriptorProto(
-        name="devbox/buildkit_trace.proto",
-        package="devbox.trace",
-        syntax="proto3",
-        dependency=["google/protobuf/timestamp.proto"],
-    )
-
-    def message(name: str, *fields: tuple[str, int, int, str, bool]) -> None:
-        declared = file.message_type.add(name=name)
-        for label, number, kind, type_name, repeated in fields:
-            declared.field.add(
-                name=label,
-                number=number,
-                type=field.Type.ValueType(kind),
-                type_name=type_name or None,
-                label=field.LABEL_REPEATED if repeated else field.LABEL_OPTIONAL,
-            )
-
-    text, integer, flag, raw, nested = (
-        field.TYPE_STRING,
-        field.TYPE_INT64,
-        field.TYPE_BOOL,
-        field.TYPE_BYTES,
-        field.TYPE_MESSAGE,
-    )
-    timestamp = ".google.protobuf.Timestamp"
-    message(
-        "Vertex",
-        ("digest", 1, text, "", False),
-        ("inputs", 2, text, "", True),
-        ("name", 3, text, "", False),
-        ("cached", 4, flag, "", False),
-        ("started", 5, nested, timestamp, False),
-        ("completed", 6, nested, timestamp, False),
-        ("error", 7, text, "", False),
-    )
-    message(
-        "VertexStatus",
-        ("ID", 1, text, "", False),
-        ("vertex", 2, text, "", False),
-        ("current", 4, integer, "", False),
-        ("total", 5, integer, "", False),
-    )
-    message(
-        "VertexLog",
-        ("vertex", 1, text, "", False),
-        ("stream", 3, integer, "", False),
-        ("msg", 4, raw, "", False),
-    )
-    message(
-        "StatusResponse",
-        ("vertexes", 1, nested, ".devbox.trace.Vertex", True),
-        ("statuses", 2, nested, ".devbox.trace.VertexStatus", True),
-        ("logs", 3, nested, ".devbox.trace.VertexLog", True),
-    )
-    pool = descriptor_pool.DescriptorPool()
-    timestamps = descriptor_pb2.FileDescriptorProto()
-    timestamp_pb2.DESCRIPTOR.CopyToProto(timestamps)
-    pool.Add(timestamps)
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("devbox.trace.StatusResponse"))
-
-
-_StatusResponse = _status_response()
+_StatusResponse = declare(
+    "devbox.trace",
+    {
+        "Vertex": (
+            Field("digest", 1, TEXT),
+            Field("inputs", 2, TEXT, repeated=True),
+            Field("name", 3, TEXT),
+            Field("cached", 4, FLAG),
+            Field("started", 5, TIMESTAMP),
+            Field("completed", 6, TIMESTAMP),
+            Field("error", 7, TEXT),
+        ),
+        "VertexStatus": (
+            Field("ID", 1, TEXT),
+            Field("vertex", 2, TEXT),
+            Field("current", 4, INTEGER),
+            Field("total", 5, INTEGER),
+        ),
+        "VertexLog": (Field("vertex", 1, TEXT), Field("stream", 3, INTEGER), Field("msg", 4, RAW)),
+        "StatusResponse": (
+            Field("vertexes", 1, "Vertex", repeated=True),
+            Field("statuses", 2, "VertexStatus", repeated=True),
+            Field("logs", 3, "VertexLog", repeated=True),
+        ),
+    },
+)["StatusResponse"]
 
 
 def decode(aux: str) -> Trace:

@@ -188,7 +188,7 @@ class Loop:
 
     async def _build(self, source: Source, look: Look) -> None:
         base, config = self._base, source.config
-        self._news.context(source.snapshot, source.writable)
+        self._news.context(source)
         changes = diff(
             base.snapshot if base else None,
             source.snapshot,

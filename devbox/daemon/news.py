@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 
-from devbox.daemon.work import Identity
+from devbox.daemon.work import Identity, Source
 from devbox.errors import BuildFailed as BuildError
 from devbox.errors import ConfigError, DevboxError, StartFailed, Superseded
 from devbox.events import (
@@ -19,7 +18,7 @@ from devbox.events import (
     Emit,
     Failure,
 )
-from devbox.model import ChangeSet, Snapshot
+from devbox.model import ChangeSet
 
 _SAME_NEWS = 1.0
 _PATHS_TOLD = 200
@@ -50,16 +49,20 @@ class News:
             )
         )
 
-    def context(self, snapshot: Snapshot, writable: Iterable[str]) -> None:
-        """Says once each what people should know about the context; `writable` are paths of it that the
-        container may write to."""
+    def context(self, source: Source) -> None:
+        """Says once each what people should know about the build context."""
+        snapshot = source.snapshot
         skipped = (f"{path} is left out of the build context: {reason}" for path, reason in snapshot.skipped)
         mounted = (
             f"{path} is mounted writable and part of the build context: each write starts a build, "
             "unless .dockerignore names it"
-            for path in writable
+            for path in source.writable
         )
-        for notice in (*snapshot.notices, *skipped, *mounted):
+        secret = (
+            f"{path} is part of the build context: a build secret; .dockerignore keeps it out of images"
+            for path in source.secret_files
+        )
+        for notice in (*snapshot.notices, *skipped, *mounted, *secret):
             if notice not in self._noticed:
                 self._noticed.add(notice)
                 self._emit(ContextNotice(notice=notice))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+from devbox.build.asked import asked_of
 from devbox.build.buildkit import BuildKitBuilder
 from devbox.build.classic import ClassicBuilder
 from devbox.build.dockerfile import base_images
+from devbox.build.frontend import frontend_of
 from devbox.build.job import Builder, BuildJob, step_info
 from devbox.build.pull import pull_missing
 from devbox.daemon.fit import only_copied
@@ -80,7 +83,7 @@ class Round:
         content = await tools.frontends.settle(
             work.source.dockerfile, work.source.dockerfile_bytes, work.number, tools.emit
         )
-        image = await self._builder().build(self._job(content), tools.emit)
+        image = await self._builder().build(await self._job(content), tools.emit)
         tools.emit(
             BuildFinished(
                 build=work.number,
@@ -97,8 +100,19 @@ class Round:
         engine = self._tools.engine
         return BuildKitBuilder(engine) if self._tools.info.buildkit else ClassicBuilder(engine)
 
-    def _job(self, dockerfile: bytes) -> BuildJob:
+    async def _job(self, dockerfile: bytes) -> BuildJob:
         work, source, config = self._work, self._work.source, self._work.source.config
+        asked = await asked_of(
+            self._tools.engine,
+            self._tools.info,
+            source.dockerfile,
+            build_args=config.build_args,
+            target=config.target,
+            secrets=config.secrets,
+            root=config.root,
+            environ=os.environ,
+            frontend=bool(frontend_of(source.dockerfile)) and dockerfile == source.dockerfile_bytes,
+        )
         return BuildJob(
             number=work.number,
             tag=image_tag(config.project, work.number),
@@ -112,6 +126,7 @@ class Round:
             build_args=config.build_args,
             no_cache=work.no_cache,
             network=config.build_network,
+            asked=asked,
         )
 
     async def _warm(self, image: Image, standby: WarmBoot) -> Served | Cold:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -45,6 +46,18 @@ class Source:
             if mount.kind == "bind" and not mount.read_only and path.is_relative_to(self.config.context):
                 name = path.relative_to(self.config.context).as_posix()
                 if name == "." or name in self.snapshot.entries:
+                    found.append(name)
+        return tuple(found)
+
+    @property
+    def secret_files(self) -> tuple[str, ...]:
+        """Files of the build context that hold a build secret, as paths within it."""
+        found = []
+        for secret in self.config.secrets:
+            path = Path(os.path.normpath(self.config.root / secret.file)) if secret.file else None
+            if path is not None and path.is_relative_to(self.config.context):
+                name = path.relative_to(self.config.context).as_posix()
+                if name in self.snapshot.entries:
                     found.append(name)
         return tuple(found)
 

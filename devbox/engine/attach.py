@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import socket
 from urllib.parse import quote
 
 from devbox.engine import facts
-from devbox.engine.calls import Calls, engine_closed
-from devbox.engine.hijacked import CLOSE_SECONDS, Connection
-from devbox.engine.translate import refusal, translated
-from devbox.engine.transport import READ_SECONDS, Transport
+from devbox.engine.calls import Calls
+from devbox.engine.hijacked import Connection
+from devbox.engine.translate import translated
+from devbox.engine.transport import Transport
+from devbox.engine.upgrade import Upgrades
 
 
 class StandardStreams:
@@ -49,61 +48,16 @@ class Attachments:
     """The attached streams of one adapter: each ends with its own `close`, or with `close` here."""
 
     def __init__(self, calls: Calls) -> None:
-        self._calls = calls
-        self._open: set[Connection] = set()
-        self._closed = False
+        self._upgrades: Upgrades[Connection] = Upgrades(calls)
 
     async def open(self, transport: Transport, container: str) -> StandardStreams:
         """The streams of a container, which need not be started yet; raises NotFound, EngineUnreachable."""
-        what, url = f"cannot attach to {facts.short(container)}", transport.address.url
-        with translated(what, url):
-            sock, context, host = await self._calls.run(transport.dial)
-            connection = self._connection(sock)
-            try:
-                async with asyncio.timeout(READ_SECONDS):
-                    made, _ = await asyncio.get_running_loop().create_connection(
-                        lambda: connection, sock=sock, ssl=context, server_hostname=host if context else None
-                    )
-                    made.write(_request(transport, container, host))
-                    answer = await connection.answer()
-            except BaseException as error:
-                ended = connection.error
-                self._give_up(connection)
-                if isinstance(error, OSError) and ended is not None and ended is not error:
-                    # A handshake only knows that it was cut short, not why.
-                    raise ended from error
-                raise
-        if not answer.handed_over:
-            self._give_up(connection)
-            raise refusal(what, answer.status, answer.message)
-        return StandardStreams(connection, f"the streams of {facts.short(container)} broke off", url)
-
-    def _give_up(self, connection: Connection) -> None:
-        connection.end(ConnectionAbortedError("given up"))
-        self._open.discard(connection)
-
-    def _connection(self, sock: socket.socket) -> Connection:
-        sock.setblocking(False)
-        connection = Connection(sock)
-        self._open.add(connection)
-        connection.lost.add_done_callback(lambda _: self._open.discard(connection))
-        if self._closed:
-            connection.end(engine_closed())
-        return connection
+        path = f"/containers/{quote(container, safe='')}/attach?stream=1&stdin=1&stdout=1"
+        what = f"cannot attach to {facts.short(container)}"
+        connection = await self._upgrades.open(transport, Connection, path, [("Upgrade", "tcp")], what)
+        broken = f"the streams of {facts.short(container)} broke off"
+        return StandardStreams(connection, broken, transport.address.url)
 
     async def close(self) -> None:
         """Ends all; who waits for one gets EngineUnreachable."""
-        self._closed = True
-        left = list(self._open)
-        for connection in left:
-            connection.end(engine_closed())
-        if left:
-            await asyncio.wait({connection.lost for connection in left}, timeout=CLOSE_SECONDS)
-
-
-def _request(transport: Transport, container: str, host: str) -> bytes:
-    path = f"/v{transport.client.api_version}/containers/{quote(container, safe='')}/attach"
-    return (
-        f"POST {path}?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: {host or 'docker'}\r\n"
-        "Content-Length: 0\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
-    ).encode()
+        await self._upgrades.close()

@@ -14,10 +14,11 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from docker import APIClient
 
-from devbox.engine import facts, handshake, objects, streams
+from devbox.engine import facts, handshake, logins, objects, streams
 from devbox.engine.address import Address
 from devbox.engine.attach import Attachments
 from devbox.engine.calls import Calls
+from devbox.engine.handover import HandedOver, Handovers
 from devbox.engine.protocol import (
     Attached,
     BuildRequest,
@@ -29,11 +30,13 @@ from devbox.engine.protocol import (
     ImageFacts,
     LogLine,
     PullProgress,
+    RegistryLogin,
+    SessionOffer,
     VolumeFacts,
 )
 from devbox.engine.translate import translated
 from devbox.engine.transport import Transport
-from devbox.errors import EngineError, EngineUnreachable, NotFound
+from devbox.errors import ConfigError, EngineError, EngineUnreachable, NotFound
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -45,6 +48,8 @@ _INFO_SECONDS = 5.0
 # A build is cancelled by its closed connection; to ask for it besides must not hold anybody up.
 _CANCEL_SECONDS = 0.15
 _TIMED_OUT = 124
+# A credential helper may ask the system's keyring, and that the user.
+_LOGIN_SECONDS = 30.0
 
 
 class DockerEngine:
@@ -54,6 +59,7 @@ class DockerEngine:
         self._address = address
         self._calls = Calls()
         self._attachments = Attachments(self._calls)
+        self._handovers = Handovers(self._calls)
         self._transport = Transport(address, _OLDEST_API)
 
     async def negotiate(self) -> None:
@@ -71,6 +77,7 @@ class DockerEngine:
         """Ends every stream and thread of this adapter; what runs on the engine stays."""
         await self._calls.close()
         await self._attachments.close()
+        await self._handovers.close()
         self._transport.close()
 
     async def image(self, reference: str) -> ImageFacts | None:
@@ -84,6 +91,21 @@ class DockerEngine:
     def pull(self, reference: str) -> AsyncIterator[PullProgress]:
         """Pulls an image; raises PullFailed (no such image, no registry, not allowed)."""
         return self._calls.stream(partial(streams.pull, self._transport, reference))
+
+    async def registries(self) -> frozenset[str]:
+        """The hosts of the registries that the user is logged in to; raises ConfigError."""
+        return await self._calls.run(logins.registries)
+
+    async def login(self, registry: str) -> RegistryLogin | None:
+        """The user's login to a registry, None where there is none, within 30 seconds; raises ConfigError."""
+        try:
+            async with asyncio.timeout(_LOGIN_SECONDS):
+                return await self._calls.run(partial(logins.login, registry))
+        except TimeoutError as error:
+            raise ConfigError(
+                f"the login for {registry} in the docker configuration cannot be read",
+                cause=f"the credential helper did not answer within {_LOGIN_SECONDS:g}s",
+            ) from error
 
     async def remove_image(self, reference: str) -> None:
         """Removes an image (untagged and tagged); gone already is fine; raises Conflict when in use."""
@@ -115,6 +137,10 @@ class DockerEngine:
         """Asks the engine to end a build; ended already is fine."""
         with contextlib.suppress(NotFound):
             await self._calls.run(partial(streams.cancel_build, self._transport, build_id))
+
+    async def session(self, offer: SessionOffer, served: asyncio.Protocol) -> HandedOver:
+        """Opens a session that `served` answers on; raises EngineRefused where the engine has none."""
+        return await self._handovers.open(self._transport, offer, served)
 
     async def containers(self, project: str) -> tuple[ContainerFacts, ...]:
         """All containers labelled with `project`, running or not, newest first."""

@@ -7,12 +7,14 @@ engine.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping
 
 from devbox.engine.fake_container import Behaviour, FakeContainer
 from devbox.engine.fake_containers import FakeContainers
 from devbox.engine.fake_images import FakeBuild, FakeImages
 from devbox.engine.fake_presence import Listeners, Presence
+from devbox.engine.fake_sessions import FakeSession
 from devbox.engine.fake_streams import FakeStreams, paths_in
 from devbox.engine.protocol import (
     BuildRequest,
@@ -24,6 +26,8 @@ from devbox.engine.protocol import (
     ImageFacts,
     LogLine,
     PullProgress,
+    RegistryLogin,
+    SessionOffer,
     VolumeFacts,
 )
 from devbox.errors import Conflict, PullFailed
@@ -36,7 +40,8 @@ class FakeEngine:
     """An engine in memory. `add_image`, `registry`, `builds`, `taken_ports`, `lose` and `restore` script it.
 
     `builds` are the answers to builds in order, the last one stays. `registry` are the images that can be
-    pulled. `journal` holds every change in words ("start web-2"), `cancelled` the ids of ended builds.
+    pulled. `journal` holds every change in words ("start web-2"), `cancelled` the ids of ended builds,
+    `sessions` every session so far. `logins` are the user's, by the registry's host.
     """
 
     def __init__(self, info: EngineInfo | None = None) -> None:
@@ -45,6 +50,8 @@ class FakeEngine:
         self.registry: dict[str, Behaviour] = {}
         self.journal: list[str] = []
         self.cancelled: list[str] = []
+        self.sessions: list[FakeSession] = []
+        self.logins: dict[str, RegistryLogin] = {}
         self.store = FakeImages()
         self._containers = FakeContainers(self.store)
         self.taken_ports = self._containers.taken_ports
@@ -62,6 +69,8 @@ class FakeEngine:
         """The engine goes away: calls fail, streams break, events end."""
         self._presence.lose()
         self._listeners.end()
+        for session in self.sessions:
+            session.break_off()
 
     def restore(self) -> None:
         """The engine is back, with everything it had."""
@@ -109,6 +118,14 @@ class FakeEngine:
         yield PullProgress("Download complete", 100, 100)
         self.add_image(reference, self.registry[reference])
 
+    async def registries(self) -> frozenset[str]:
+        """The hosts in `logins`."""
+        return frozenset(self.logins)
+
+    async def login(self, registry: str) -> RegistryLogin | None:
+        """What `logins` holds."""
+        return self.logins.get(registry)
+
     async def remove_image(self, reference: str) -> None:
         """Removes a tag, and the image with its last one; raises Conflict when in use."""
         self._presence.check()
@@ -143,6 +160,14 @@ class FakeEngine:
         """Notes that the build was cancelled."""
         self._presence.check()
         self.cancelled.append(build_id)
+
+    async def session(self, offer: SessionOffer, served: asyncio.Protocol) -> FakeSession:
+        """Opens a session whose other end is in `sessions`."""
+        self._presence.check()
+        session = FakeSession(offer, served)
+        await session.open()
+        self.sessions.append(session)
+        return session
 
     async def containers(self, project: str) -> tuple[ContainerFacts, ...]:
         """All containers labelled with `project`, newest first."""

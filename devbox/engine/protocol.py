@@ -7,6 +7,7 @@ when nothing answers, NotFound, Conflict, PullFailed, PortTaken, or EngineRefuse
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -144,7 +145,8 @@ class EngineEvent:
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
-    """One build. `buildkit` chooses the builder; `build_id` names it for `cancel_build`."""
+    """One build. `buildkit` chooses the builder; `build_id` names it for `cancel_build`, `session` the open
+    session that BuildKit may ask, '' for none."""
 
     build_id: str
     tag: str
@@ -155,6 +157,26 @@ class BuildRequest:
     no_cache: bool = False
     network: str = ""
     buildkit: bool = True
+    session: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryLogin:
+    """Who the user is to a registry; without a name, `secret` is a token that stands for both."""
+
+    username: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOffer:
+    """What a session tells BuildKit of itself: `methods` are the paths of the gRPC methods it answers,
+    `shared_key` the same for sessions whose transferred files may be reused."""
+
+    id: str
+    name: str
+    methods: tuple[str, ...]
+    shared_key: str = ""
 
 
 class Attached(Protocol):
@@ -172,6 +194,18 @@ class Attached(Protocol):
 
     async def close(self) -> None:
         """Leaves; the container's standard input ends. Closed already is fine."""
+        ...
+
+
+class Connected(Protocol):
+    """A connection on which the engine is the client."""
+
+    async def ended(self) -> None:
+        """Returns once the connection is lost, whoever ended it."""
+        ...
+
+    async def close(self) -> None:
+        """Ends it; ended already is fine."""
         ...
 
 
@@ -198,6 +232,16 @@ class Engine(Protocol):
         """Pulls an image; raises PullFailed (no such image, no registry, not allowed)."""
         ...
 
+    async def registries(self) -> frozenset[str]:
+        """The hosts of the registries that the user is logged in to, Docker Hub as "docker.io"; raises
+        ConfigError where that cannot be read."""
+        ...
+
+    async def login(self, registry: str) -> RegistryLogin | None:
+        """The user's login to the registry of this host, None where there is none, within 30 seconds; raises
+        ConfigError where it cannot be read."""
+        ...
+
     async def remove_image(self, reference: str) -> None:
         """Removes an image (untagged and tagged); gone already is fine; raises Conflict when in use."""
         ...
@@ -207,6 +251,13 @@ class Engine(Protocol):
 
         Abandoning or cancelling the iterator cancels the build on the engine. An exception raised by
         `context` itself is raised unchanged.
+        """
+        ...
+
+    async def session(self, offer: SessionOffer, served: asyncio.Protocol) -> Connected:
+        """Opens a session: from its return on, BuildKit may speak HTTP/2 to `served` as a client.
+
+        Raises EngineRefused where the engine has no sessions.
         """
         ...
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 import requests
 from docker.utils import parse_repository_tag
 
-from devbox.engine import facts
+from devbox.engine import facts, logins
 from devbox.engine.calls import pause
 from devbox.engine.decode import FRAME_HEADER, LineAssembler, SeenMessages, Stream, frame, json_messages
 from devbox.engine.progress import Layers
@@ -87,6 +87,7 @@ def _build_parameters(request: BuildRequest) -> dict[str, str]:
         "nocache": "1" if request.no_cache else "",
         "buildargs": json.dumps(dict(request.build_args)) if request.build_args else "",
         "labels": json.dumps(dict(request.labels)),
+        "session": request.session,
         "rm": "1",
         "forcerm": "1",
     }
@@ -99,8 +100,9 @@ def pull(transport: Transport, reference: str, put: Callable[[PullProgress], Non
     repository, tag = parse_repository_tag(reference)
     layers = Layers()
     with translated(what, transport.address.url, pulling=True):
-        transport.client.reload_config()
-        for message in transport.client.pull(repository, tag=tag, stream=True, decode=True):
+        login = logins.header(repository)
+        pulling = transport.client.pull(repository, tag=tag, auth_config=login, stream=True, decode=True)
+        for message in pulling:
             if "error" in message:
                 raise refusal(what, 0, str(message["error"]), pulling=True)
             put(layers.see(message))

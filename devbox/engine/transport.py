@@ -24,6 +24,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from devbox.engine import logins
 from devbox.engine.address import Address
 from devbox.engine.calls import running_call
 from devbox.engine.translate import translated
@@ -185,7 +186,7 @@ class Transport:
 
     def __init__(self, address: Address, version: str) -> None:
         self.address = address
-        with translated(f"cannot talk to the engine at {address.url}", address.url):
+        with translated(f"cannot talk to the engine at {address.url}", address.url), logins.parsed():
             if address.scheme == "tcp":
                 self.client = docker.APIClient(
                     address.url, version=version, timeout=READ_SECONDS, tls=address.tls or False

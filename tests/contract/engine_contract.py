@@ -29,6 +29,7 @@ from devbox.engine.protocol import (
     EngineEvent,
     ExecResult,
     LogLine,
+    SessionOffer,
 )
 from devbox.errors import (
     ConfigError,
@@ -162,6 +163,25 @@ async def echoing(lab: Lab) -> tuple[str, Attached]:
     spec = spec_of(lab, await lab.image(ECHOES), "echo", entrypoint=ECHO[:1], command=ECHO[1:], stdin=True)
     container = await lab.engine.create(spec)
     return container, await lab.engine.attach(container)
+
+
+class Served(asyncio.Protocol):
+    """What is served on a session: remembers whether it is open."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.BaseTransport | None = None
+        self.lost = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost.set()
+
+
+def offer() -> SessionOffer:
+    """A session of its own, which answers no method."""
+    return SessionOffer(uuid.uuid4().hex, "contract", ())
 
 
 async def next_line(attached: Attached) -> str | None:
@@ -451,6 +471,31 @@ class EngineContract:
             await attached.send("".join(f"{line}\n" for line in sent).encode())
         assert [await next_line(attached) for _ in sent] == sent
         await attached.close()
+
+    async def test_a_session_is_served_until_it_is_closed(self, lab: Lab) -> None:
+        served = Served()
+        session = await lab.engine.session(offer(), served)
+        assert served.transport is not None
+        assert not served.lost.is_set()
+        ended = asyncio.create_task(session.ended())
+        for _ in range(2):
+            await session.close()
+        async with asyncio.timeout(PROMPT):
+            await ended
+            await served.lost.wait()
+        await session.ended()
+
+    async def test_closing_the_engine_ends_sessions(self, lab: Lab) -> None:
+        served = Served()
+        session = await lab.engine.session(offer(), served)
+        began = time.monotonic()
+        await lab.engine.close()
+        async with asyncio.timeout(BOUND):
+            await session.ended()
+            await served.lost.wait()
+        assert time.monotonic() - began < PROMPT
+        with pytest.raises(EngineUnreachable):
+            await lab.engine.session(offer(), Served())
 
     async def test_closing_the_engine_ends_attached_streams(self, lab: Lab) -> None:
         container, attached = await echoing(lab)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from devbox.build.dockerfile._parse import parse
 from devbox.build.dockerfile._runtime import runtime
 from devbox.build.dockerfile._scope import Scope, walk
+from devbox.build.dockerfile._secrets import mounted_secrets
 from devbox.build.dockerfile._shell import expand
 from devbox.build.dockerfile._sources import ContextSource, context_sources
-from devbox.build.dockerfile._stages import base_images, resolve_stage, stage_closure
+from devbox.build.dockerfile._stages import base_images, resolve_stage, stage_closure, unsettled_images
 from devbox.build.dockerfile._steps import BuildStep, build_steps
 from devbox.build.dockerfile._values import (
     Dockerfile,
@@ -35,9 +36,11 @@ __all__ = [
     "build_steps",
     "context_sources",
     "expand",
+    "mounted_secrets",
     "parse",
     "resolve_stage",
     "runtime",
     "stage_closure",
+    "unsettled_images",
     "walk",
 ]

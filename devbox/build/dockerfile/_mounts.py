@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import posixpath
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -11,11 +12,12 @@ from devbox.errors import DockerfileError
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One --mount; `origin` is its `from`, '' for the build context."""
+    """One --mount; `origin` is its `from`, '' for the build context, `secret` the id of a secret."""
 
     kind: str
     origin: str
     source: str
+    secret: str = ""
 
 
 def check_mount(value: str) -> None:
@@ -30,7 +32,7 @@ def check_mount(value: str) -> None:
 
 def read_mount(value: str, expand: Callable[[str], str]) -> Mount:
     """Reads one value, with the variables of everything but `from` replaced."""
-    kind, origin, source = "bind", "", ""
+    kind, origin, source, name, target = "bind", "", "", "", ""
     for key, field in _fields(value):
         if key == "type":
             kind = expand(field).lower()
@@ -38,7 +40,12 @@ def read_mount(value: str, expand: Callable[[str], str]) -> Mount:
             origin = field
         elif key in {"source", "src"}:
             source = expand(field)
-    return Mount(kind, origin, source)
+        elif key == "id":
+            name = expand(field)
+        elif key in {"target", "dst", "destination"}:
+            target = expand(field)
+    secret = (source or name or posixpath.basename(target)) if kind == "secret" else ""
+    return Mount(kind, origin, source, secret)
 
 
 def _fields(value: str) -> Iterator[tuple[str, str]]:

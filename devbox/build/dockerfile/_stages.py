@@ -63,12 +63,23 @@ def base_images(
     An image whose name needs a platform variable (TARGETARCH …) is left out unless build_args gives that
     variable. Raises DockerfileError as stage_closure does.
     """
-    images: dict[str, None] = {}
-    for stage in stage_closure(dockerfile, target, build_args):
-        for origin in origins(dockerfile, stage, build_args or {}):
-            if isinstance(origin, str) and origin != SCRATCH and "$" not in origin:
-                images[origin] = None
-    return tuple(images)
+    return tuple(image for image in _images(dockerfile, build_args or {}, target) if "$" not in image)
+
+
+def unsettled_images(
+    dockerfile: Dockerfile, build_args: Mapping[str, str] | None = None, target: str = ""
+) -> tuple[str, ...]:
+    """The external images that base_images leaves out, for the builder to settle: their names hold `$`."""
+    return tuple(image for image in _images(dockerfile, build_args or {}, target) if "$" in image)
+
+
+def _images(dockerfile: Dockerfile, build_args: Mapping[str, str], target: str) -> dict[str, None]:
+    return {
+        origin: None
+        for stage in stage_closure(dockerfile, target, build_args)
+        for origin in origins(dockerfile, stage, build_args)
+        if isinstance(origin, str) and origin != SCRATCH
+    }
 
 
 def origins(dockerfile: Dockerfile, stage: Stage, build_args: Mapping[str, str]) -> Iterator[Stage | str]:

@@ -83,7 +83,7 @@ def test_a_build_that_failed_outside_of_any_step_has_a_name_too() -> None:
         ("exit code: 1", ("Temporary failure in name resolution",), 'build_network = "host"'),
         ("exit code: 1", ("[Errno -2] Name or service not known",), 'build_network = "host"'),
         ("exit code: 137", (), "short of memory"),
-        ("failed to solve: no active sessions", (), "need a session"),
+        ("failed to solve: no active sessions", (), "cannot give"),
         ("dockerfile parse error on line 12: unknown instruction", (), "line 12 of the Dockerfile"),
         ("dockerfile parse error line 3: unknown instruction", (), "line 3 of the Dockerfile"),
         ('"/app/x.txt" not found: not found', (), "is app/x.txt in the build context"),

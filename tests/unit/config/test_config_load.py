@@ -9,7 +9,7 @@ import pytest
 
 from devbox.config import Config, load, load_leniently, parse_flags
 from devbox.errors import ConfigError
-from devbox.model import PortMapping, VolumeMount
+from devbox.model import PortMapping, SecretSource, VolumeMount
 from devbox.settings import Settings
 
 
@@ -302,13 +302,22 @@ def test_a_config_cannot_be_changed(tmp_path: Path) -> None:
 
 def test_flags_become_settings() -> None:
     found = parse_flags(
-        environment=("A=1", "B", "C", "A=2"), build_args=("V=x=y",), environ={"B": "b"}, target="web"
+        environment=("A=1", "B", "C", "A=2"),
+        build_args=("V=x=y",),
+        secrets=("id=token,src=token.txt", "id=key,env=KEY"),
+        environ={"B": "b"},
+        target="web",
     )
-    assert found == {"environment": {"A": "2", "B": "b"}, "build_args": {"V": "x=y"}, "target": "web"}
+    assert found == {
+        "environment": {"A": "2", "B": "b"},
+        "build_args": {"V": "x=y"},
+        "secrets": {"token": {"src": "token.txt"}, "key": {"env": "KEY"}},
+        "target": "web",
+    }
     with pytest.raises(ConfigError, match="-e '=x' cannot be read"):
-        parse_flags(environment=("=x",), build_args=(), environ={})
+        parse_flags(environment=("=x",), build_args=(), secrets=(), environ={})
     with pytest.raises(ConfigError, match="--build-arg ' ' cannot be read"):
-        parse_flags(environment=(), build_args=(" ",), environ={})
+        parse_flags(environment=(), build_args=(" ",), secrets=(), environ={})
 
 
 BASE = """
@@ -399,3 +408,20 @@ def test_what_runs_is_found_whatever_was_written_since(tmp_path: Path, text: str
 def test_a_folder_is_needed_even_so(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is not there"):
         load_leniently(tmp_path / "none", {})
+
+
+def test_secrets_are_known_by_where_they_come_from(tmp_path: Path) -> None:
+    text = '[secrets]\ntoken = { src = "token.txt" }\nkey = { env = "KEY" }\n'
+    found = config(tmp_path, text, {"KEY": "hunter2"})
+    assert found.secrets == (SecretSource("key", variable="KEY"), SecretSource("token", file="token.txt"))
+    assert "hunter2" not in found.model_dump_json()
+    assert found.config_hash == config(tmp_path, text, {"KEY": "another"}).config_hash
+    merged = load(tmp_path, {"secrets": {"key": {"src": "key.txt"}}}, {})
+    assert merged.secrets == (SecretSource("key", file="key.txt"), SecretSource("token", file="token.txt"))
+    assert len({found.config_hash, merged.config_hash, config(tmp_path, "[secrets]\n").config_hash}) == 3
+
+
+@pytest.mark.parametrize("fields", ['{ src = "a", env = "B" }', "{}", '{ file = "a" }', '"token.txt"'])
+def test_a_secret_has_one_source(tmp_path: Path, fields: str) -> None:
+    with pytest.raises(ConfigError, match=r"token"):
+        config(tmp_path, f"[secrets]\ntoken = {fields}\n")

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devbox.errors import ConfigError
-from devbox.model import PortMapping, VolumeMount
+from devbox.model import PortMapping, SecretSource, VolumeMount
 from devbox.notation import (
     parse_assignment,
     parse_ports,
+    parse_secret,
     parse_volume,
     read_env_file,
     resolve_assignments,
@@ -246,3 +247,38 @@ def test_an_env_file_that_cannot_be_read(tmp_path: Path) -> None:
     ):
         with pytest.raises(ConfigError, match=what):
             read_env_file(tmp_path / name, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("id=a,src=./file", SecretSource("a", file="./file")),
+        ("type=file,id=a,source=~/file", SecretSource("a", file="~/file")),
+        ("id=a,env=B", SecretSource("a", variable="B")),
+        ("id=a,type=env,src=B", SecretSource("a", variable="B")),
+        ("id=SET", SecretSource("SET", variable="SET")),
+        ("id=file", SecretSource("file", file="file")),
+        ("type=env,id=a", SecretSource("a", variable="a")),
+        ('id=a,"src=with,comma"', SecretSource("a", file="with,comma")),
+    ],
+)
+def test_secrets_as_for_docker_build(text: str, expected: SecretSource) -> None:
+    assert parse_secret(text, {"SET": "x"}) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("", "its id is missing"),
+        ("src=x", "its id is missing"),
+        ("token", "'token' is none of id=, src=, env=, type="),
+        ("id=a,value=x", "'value=x' is none of"),
+        ("id=a,src=x,env=y", "src or env"),
+        ("id=a,src=", "src or env"),
+        ("id=a,type=ssh", "type 'ssh' is neither file nor env"),
+    ],
+)
+def test_secrets_that_cannot_be_meant(text: str, cause: str) -> None:
+    with pytest.raises(ConfigError, match=f"--secret '{text}' cannot be read: .*{cause}") as raised:
+        parse_secret(text, {})
+    assert "--secret id=NAME,src=FILE" in raised.value.hint

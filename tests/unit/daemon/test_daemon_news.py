@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from devbox.build.dockerfile import parse
+from devbox.config import load
 from devbox.daemon import news as module
 from devbox.daemon.news import News, failure_of
+from devbox.daemon.work import Source
 from devbox.errors import BuildFailed, ConfigError, DockerfileError, StartFailed
 from devbox.events import BuildFailed as BuildFailedEvent
-from devbox.events import ChangeDetected, ChangeIgnored, Failure
-from devbox.model import ChangeSet
+from devbox.events import ChangeDetected, ChangeIgnored, ContextNotice, Failure
+from devbox.model import ChangeSet, Entry, Kind, Snapshot
 
 from .kit import Said, identity
 
@@ -91,3 +96,17 @@ def test_failures_carry_their_log_where_they_have_one() -> None:
     build = BuildFailed("RUN x", step="RUN x", exit_status=1, log=("a",))
     assert failure_of(build) == Failure(what="RUN x", log=("a",), exit_status=1)
     assert failure_of(ConfigError("w", cause="c")) == Failure(what="w", cause="c")
+
+
+def test_a_secret_in_the_build_context_is_told_once(tmp_path: Path) -> None:
+    outside, inside = {"src": "../token"}, {"src": "./keys/../token"}
+    secrets = {"a": inside, "b": outside, "c": {"src": "ignored"}, "d": {"env": "token"}}
+    snapshot = Snapshot({"token": Entry(Kind.FILE, 0o600, "1", 1)}, "1")
+    config = load(tmp_path, {"secrets": secrets}, {})
+    source = Source(config, snapshot, parse("FROM x\n"), b"", "Dockerfile", "1", 0.0)
+    said = Said()
+    news = News(said)
+    for _ in range(2):
+        news.context(source)
+    notice = "token is part of the build context: a build secret; .dockerignore keeps it out of images"
+    assert said == [ContextNotice(notice=notice)]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from devbox.engine import attach, connect, hijacked
+from devbox.engine import connect, hijacked, upgrade
 from devbox.engine.docker import DockerEngine
 from devbox.engine.protocol import Attached
 from devbox.errors import Conflict, DevboxError, EngineRefused, EngineUnreachable, NotFound
@@ -95,7 +95,7 @@ async def test_what_is_no_answer(stub: StubEngine, engine: DockerEngine, answer:
 async def test_an_answer_that_does_not_come(
     stub: StubEngine, engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attach, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(upgrade, "READ_SECONDS", 0.2)
     stub.hijackers[ROUTE] = writes(stays=True)
     with pytest.raises(EngineUnreachable, match="did not answer in time"):
         await engine.attach("web")
@@ -177,7 +177,7 @@ async def test_bytes_that_nobody_takes_are_not_sent(
 async def test_what_was_sent_has_left_this_process(stub: StubEngine, engine: DockerEngine) -> None:
     stub.hijackers[ROUTE] = writes(HEAD, stays=True)
     attached = await engine.attach("web")
-    (connection,) = engine._attachments._open
+    (connection,) = engine._attachments._upgrades._open
     assert connection.transport is not None
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(0.5):
@@ -277,6 +277,6 @@ async def test_what_is_closed_is_forgotten(stub: StubEngine, engine: DockerEngin
     assert await lost.line() is None
 
     async def none_left() -> bool:
-        return not engine._attachments._open
+        return not engine._attachments._upgrades._open
 
     await eventually(none_left)

@@ -13,6 +13,7 @@ import pytest
 
 from devbox.engine import connect, docker
 from devbox.engine.docker import DockerEngine
+from devbox.engine.protocol import SessionOffer
 from devbox.errors import EngineRefused, EngineUnreachable
 from tests.contract.engine_contract import engine_threads
 
@@ -47,7 +48,7 @@ def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def stub() -> StubEngine:
     return StubEngine(
         routes={"GET /version": says(VERSION), "GET /info": says(INFO)},
-        hijackers={"POST /containers/web/attach": echo},
+        hijackers={"POST /containers/web/attach": echo, "POST /session": calls_back},
     )
 
 
@@ -231,7 +232,40 @@ async def streams_carry(engine: DockerEngine) -> None:
     assert time.monotonic() - began < 0.5
     assert await attached.line() is None
     await engine.attach("web")
+    await session_carries(engine)
     assert engine_threads() == 0
+
+
+async def calls_back(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Turns the connection round, says hello, and ends it when it hears so."""
+    writer.write(b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\nhello")
+    await reader.readexactly(len(b"goodbye"))
+
+
+class Greeted(asyncio.Protocol):
+    """Says goodbye once it has heard hello."""
+
+    def __init__(self) -> None:
+        self.heard = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.heard += data
+        if self.heard == b"hello":
+            self.transport.write(b"goodbye")
+
+
+async def session_carries(engine: DockerEngine) -> None:
+    """The engine's first words come, ours reach it, and its end is the session's."""
+    served = Greeted()
+    session = await engine.session(SessionOffer("1", "test", ("/a/b", "/a/c")), served)
+    async with asyncio.timeout(5):
+        await session.ended()
+    assert served.heard == b"hello"
+    await session.close()
 
 
 async def cancelled_promptly(work: object) -> None:
