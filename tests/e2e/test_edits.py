@@ -34,7 +34,8 @@ def test_a_changed_requirement_runs_its_step_again_and_the_reason_is_said(
     steps = up.wait_for("build.finished", after=first)["steps"]
     ran = {step["instruction"]: step["reason"] for step in steps if step["state"] == "done"}
     assert ran["COPY requirements.txt ."] == "requirements.txt changed"
-    assert ran["RUN echo installing && cat requirements.txt"] == "follows COPY requirements.txt ."
+    line = f"requirements.txt line 1: # none -> # {folder.name}"
+    assert ran["RUN echo installing && cat requirements.txt"] == line
     assert up.wait_for("build.started", after=first)["cause"] == "requirements.txt"
 
 
