@@ -176,6 +176,35 @@ def status(path: ProjectPath = Path(), as_json: AsJson = False) -> None:
 
 
 @app.command()
+def explain(path: ProjectPath = Path(), as_json: AsJson = False) -> None:
+    """Say why each step of the last build ran or was cached: also which line of which file.
+
+    Example: devbox explain
+    """
+
+    def run() -> Coroutine[Any, Any, int]:
+        from devbox.config import load_leniently
+        from devbox.daemon.lock import state_directory
+        from devbox.errors import UsageError
+        from devbox.report.explain import explain_last, explanation_lines
+        from devbox.report.journal import read_journal
+
+        config = load_leniently(path, os.environ)
+
+        async def tell() -> int:
+            found = explain_last(read_journal(state_directory(config.root)))
+            if found is None:
+                raise UsageError(f"no build of {config.project} is known", hint="devbox up builds it")
+            for line in [found.model_dump_json()] if as_json else explanation_lines(found):
+                typer.echo(line)
+            return 0
+
+        return tell()
+
+    _run(run)
+
+
+@app.command()
 def config(path: ProjectPath = Path(), as_json: AsJson = False) -> None:
     """Show the settings in force and where each comes from.
 
