@@ -21,9 +21,12 @@ class Planner:
 
     def rest_on(self, base: Source) -> None:
         """From now on `base` is what was built last."""
-        if self.base is None or self.base.context_digest != base.context_digest:
-            self._group.create_task(self._texts.remember(base))
+        if self.base is None:
+            self._remember(base)
         self.base = base
+
+    def _remember(self, source: Source) -> None:
+        self._group.create_task(self._texts.remember(source, self.base))
 
     async def plan(
         self, source: Source, look: Look, serving: Serving | None, *, first: bool
@@ -41,9 +44,13 @@ class Planner:
         told = changes if base else None
         cause = cause_of(source, base, serving, first=first)
         plan = make_plan(source.dockerfile, config.build_args, config.target, told, former, cause=cause)
-        if base is not None and any(step.startswith("RUN ") for step in plan.reasons):
+        # A file that a RUN builds upon makes it run again: where none does, everything is known already.
+        if not any(step.startswith("RUN ") for step in plan.reasons):
+            return changes, plan
+        if base is not None:
             lines = await self._texts.differences(base, source, changes)
             plan = make_plan(
                 source.dockerfile, config.build_args, config.target, told, former, cause=cause, lines=lines
             )
+        self._remember(source)
         return changes, plan

@@ -32,9 +32,12 @@ class Texts:
     def __init__(self) -> None:
         self._known: Mapping[str, str] = {}
 
-    async def remember(self, source: Source) -> None:
-        """Keeps what `source` has on disk, and nothing else; what changed meanwhile is left out."""
-        self._known = await asyncio.to_thread(_texts, source, self._known)
+    async def remember(self, source: Source, base: Source | None = None) -> None:
+        """Keeps what `source` has on disk, what is known of `base`, and nothing else.
+
+        What is saved before it was read is left out.
+        """
+        self._known = await asyncio.to_thread(_texts, source, base, self._known)
 
     async def differences(self, base: Source, now: Source, changes: ChangeSet) -> Mapping[str, str]:
         """Of changed paths, the first 20 whose former text is known, which lines differ."""
@@ -56,9 +59,10 @@ def _differences(now: Source, former: Mapping[str, str]) -> Mapping[str, str]:
     return found
 
 
-def _texts(source: Source, known: Mapping[str, str]) -> Mapping[str, str]:
-    """The texts of `source` by digest; those that are known already are not read again."""
-    found: dict[str, str] = {}
+def _texts(source: Source, base: Source | None, known: Mapping[str, str]) -> Mapping[str, str]:
+    """The texts of both by digest; only those of `source` that are not known already are read."""
+    needed = {entry.digest for entry in base.snapshot.entries.values()} if base else set()
+    found = {digest: text for digest, text in known.items() if digest in needed}
     size = 0
     for path, entry in _wanted(source):
         text = known.get(entry.digest)
