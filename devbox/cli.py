@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
@@ -267,12 +266,15 @@ def version() -> None:
 
 def _run(make: Callable[[], Coroutine[Any, Any, int]]) -> None:
     """Runs a verb; a DevboxError becomes its lines on standard error and its exit code."""
+    import asyncio
+
     from devbox.errors import DevboxError
-    from devbox.report import failure_lines
 
     try:
         code = asyncio.run(make())
     except DevboxError as error:
+        from devbox.report.failure import failure_lines
+
         for line in failure_lines(error):
             typer.echo(line, err=True)
         code = error.exit_code
