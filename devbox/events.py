@@ -119,7 +119,8 @@ class ChangeIgnored(_Event):
 
 
 class ContextNotice(_Event):
-    """Something about the build context that people should know: a secret in it, a socket left out."""
+    """Something that people should know: a secret in the build context, a socket left out of it, a journal
+    that cannot be written."""
 
     kind: Literal["context.notice"] = "context.notice"
     notice: str

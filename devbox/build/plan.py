@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from devbox.build.dockerfile import BuildStep, Dockerfile, Stage, build_steps, stage_closure
+from devbox.build.dockerfile import (
+    BuildStep,
+    ContextSource,
+    Dockerfile,
+    Stage,
+    build_steps,
+    stage_closure,
+)
 from devbox.model import ChangeSet, Plan
 
 # The index of a stage and the first line of an instruction.
@@ -35,12 +42,14 @@ def make_plan(
     previous: Previous | None = None,
     *,
     cause: str = "",
+    lines: Mapping[str, str] | None = None,
 ) -> Plan:
     """The plan of a build; without changes and without a previous build it is the first one.
 
-    `cause` overrides the words found for it. `reasons` has an instruction under its text in the Dockerfile
-    and, where that differs, under the text that BuildKit's trace shows; of two equal texts the earlier one
-    counts. Raises DockerfileError as stage_closure does.
+    `cause` overrides the words found for it. `lines` tells of changed paths which lines differ; a RUN that
+    such a path makes run again has that for its reason. `reasons` has an instruction under its text in the
+    Dockerfile and, where that differs, under the text that BuildKit's trace shows; of two equal texts the
+    earlier one counts. Raises DockerfileError as stage_closure does.
     """
     if changes is None and previous is None:
         closure = stage_closure(dockerfile, target, build_args)
@@ -49,8 +58,23 @@ def make_plan(
         ]
         return Plan(cause or _FIRST, _by_text((step, _FIRST) for step in steps))
     paths = changes.paths if changes else ()
-    expected = expected_steps(dockerfile, build_args, target, paths, previous)
-    return Plan(cause or _cause(dockerfile, build_args, paths, previous), _by_text(expected))
+    expected = _expected(dockerfile, build_args, target, paths, previous)
+    told = ((rerun.step, _line_reason(rerun, paths, lines or {}) or rerun.reason) for rerun in expected)
+    return Plan(cause or _cause(dockerfile, build_args, paths, previous), _by_text(told))
+
+
+def before_runs(
+    dockerfile: Dockerfile, build_args: Mapping[str, str], target: str
+) -> tuple[ContextSource, ...]:
+    """What is read from the build context by each RUN and by the steps that a RUN builds upon."""
+    found: list[ContextSource] = []
+    *others, last = stage_closure(dockerfile, target, build_args)
+    for stage in (*others, last):
+        steps = build_steps(dockerfile, stage, build_args)
+        runs = [position for position, step in enumerate(steps) if step.instruction.keyword == "RUN"]
+        end = len(steps) if stage is not last else runs[-1] + 1 if runs else 0
+        found += [source for step in steps[:end] for source in step.sources]
+    return tuple(found)
 
 
 def rerun_reasons(
@@ -109,6 +133,15 @@ def _only_copies(step: BuildStep, paths: Sequence[str]) -> bool:
     return False
 
 
+@dataclass(frozen=True, slots=True)
+class _Rerun:
+    """A step expected to run again, and the step with which running again begins: itself or one before it."""
+
+    step: BuildStep
+    reason: str
+    root: BuildStep
+
+
 def expected_steps(
     dockerfile: Dockerfile,
     build_args: Mapping[str, str],
@@ -116,28 +149,50 @@ def expected_steps(
     changed_paths: Iterable[str],
     previous: Previous | None,
 ) -> list[tuple[BuildStep, str]]:
-    paths = tuple(changed_paths)
-    found: list[tuple[BuildStep, str]] = []
+    """Each step expected to run again, and why; raises DockerfileError as stage_closure does."""
+    found = _expected(dockerfile, build_args, target, tuple(changed_paths), previous)
+    return [(rerun.step, rerun.reason) for rerun in found]
+
+
+def _expected(
+    dockerfile: Dockerfile,
+    build_args: Mapping[str, str],
+    target: str,
+    paths: Sequence[str],
+    previous: Previous | None,
+) -> list[_Rerun]:
+    found: list[_Rerun] = []
     # Per stage the step with which running again begins.
     roots: dict[int, BuildStep] = {}
     for stage in stage_closure(dockerfile, target, build_args):
         old = _steps_before(previous, stage) if previous else None
         root: BuildStep | None = None
         for position, step in enumerate(build_steps(dockerfile, stage, build_args)):
+            begun = step
             reason = _own_reason(step, paths) or (_difference(old, position, step) if old is not None else "")
             if not reason:
                 origin = root or next((roots[index] for index in step.origins if index in roots), None)
+                begun = origin or step
                 reason = _follows(dockerfile, origin, stage) if origin else ""
             if not reason:
                 continue
             if step.index:
-                found.append((step, reason))
+                found.append(_Rerun(step, reason, begun))
             if root is None:
                 from_base = step.instruction.keyword == "FROM" and step.origins and step.origins[0] in roots
                 root = roots[step.origins[0]] if from_base else step
         if root:
             roots[stage.index] = root
     return found
+
+
+def _line_reason(rerun: _Rerun, paths: Sequence[str], lines: Mapping[str, str]) -> str:
+    """Which lines made a RUN run again, '' where that is not known."""
+    if rerun.step.instruction.keyword != "RUN":
+        return ""
+    read = _read_by(rerun.root, paths)
+    told = next((lines[path] for path in read if lines.get(path)), "")
+    return f"{told}; {len(read) - 1} more changed" if told and len(read) > 1 else told
 
 
 def _own_reason(step: BuildStep, paths: Sequence[str]) -> str:

@@ -27,8 +27,16 @@ def runtime_directory(root: Path) -> Path:
 
     The project's path is hashed, since a unix socket's path may have 107 bytes at most.
     """
-    digest = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:16]
-    return _base() / digest
+    return _base() / _name_of(root)
+
+
+def state_directory(root: Path) -> Path:
+    """Where a project's journal lives: below the user's folder for state, under the same name."""
+    return platformdirs.user_state_path("devbox") / _name_of(root)
+
+
+def _name_of(root: Path) -> str:
+    return hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:16]
 
 
 def _base() -> Path:

@@ -10,20 +10,20 @@ import asyncio
 import time
 from typing import TypeAlias
 
-from devbox.build.plan import Previous, make_plan
 from devbox.daemon.guards import AppEnded, EngineReturned, Guards
 from devbox.daemon.inflight import Inflight, RoundEnded
 from devbox.daemon.news import News, failure_of
 from devbox.daemon.ownoutput import output_files
+from devbox.daemon.planner import Planner
 from devbox.daemon.project import Project
 from devbox.daemon.service import Service
 from devbox.daemon.standbys import Standbys
 from devbox.daemon.tools import Tools
-from devbox.daemon.work import Identity, Served, Serving, Source, Verdict, Work, cause_of, decide
+from devbox.daemon.work import Identity, Served, Serving, Source, Verdict, Work, decide
 from devbox.errors import BuildFailed as BuildError
 from devbox.errors import ConfigError, DevboxError, EngineUnreachable, StartFailed, Superseded, UsageError
 from devbox.events import BuildFailed, ReleaseFailed, WatchDegraded
-from devbox.watch import Degraded, Look, Reason, Watcher, diff
+from devbox.watch import Degraded, Look, Reason, Watcher
 
 _INSIST_AFTER = 3
 _SAVING = 0.1
@@ -44,7 +44,6 @@ class Loop:
         self._news = News(tools.emit, output_files(project.config.context))
         self._number = 0
         self._attempted: Identity | None = None
-        self._base: Source | None = None
         self._served: Source | None = None
         self._unserved_since: float | None = None
         self._reading_failed = self._unreadable_told = ""
@@ -75,6 +74,7 @@ class Loop:
         self._inflight = Inflight(self._tools, group, self._inbox.put_nowait, self._look_again)
         self._service = Service(self._tools, self._guards, group)
         self._standbys = Standbys(self._tools)
+        self._planner = Planner(group)
         self._guards.watch_engine()
         self._guards.watch_gate()
         if serving is not None:
@@ -149,6 +149,8 @@ class Loop:
         )
         if self._service.serves(source.identity):
             self._served = source
+            if self._planner.base is None:
+                self._planner.rest_on(source)
         if verdict is Verdict.NOTHING:
             self._stand_by()
             if look.paths and self._inflight.identity is None:
@@ -182,28 +184,15 @@ class Loop:
     async def _revert(self, source: Source, look: Look) -> None:
         """The disk is back to what serves: whatever else was tried is worth nothing any more."""
         await self._inflight.call_off("back to what serves")
-        self._attempted, self._base, self._unserved_since = source.identity, source, None
+        self._attempted, self._unserved_since = source.identity, None
+        self._planner.rest_on(source)
         self._news.back_to(self._service.number, look.paths)
         self._stand_by()
 
     async def _build(self, source: Source, look: Look) -> None:
-        base, config = self._base, source.config
+        base = self._planner.base
         self._news.context(source)
-        changes = diff(
-            base.snapshot if base else None,
-            source.snapshot,
-            look.first_seen,
-            look.last_seen,
-            dockerfile=source.dockerfile_name,
-        )
-        plan = make_plan(
-            source.dockerfile,
-            config.build_args,
-            config.target,
-            changes if base else None,
-            Previous(base.dockerfile, base.config.build_args) if base else None,
-            cause=cause_of(source, base, self._service.serving, first=not self._number),
-        )
+        changes, plan = await self._planner.plan(source, look, self._service.serving, first=not self._number)
         seen_for = time.monotonic() - look.first_seen
         if base is not None:
             self._news.change_detected(source.identity, plan.cause, changes, seen_for)
@@ -257,7 +246,7 @@ class Loop:
         work, outcome = message.work, message.outcome
         after = 0.0
         if message.built:
-            self._base = work.source
+            self._planner.rest_on(work.source)
         if isinstance(outcome, Served):
             self._unserved_since, self._called_off_in_row = None, 0
             self._service.replaced_by(outcome.serving, self._project.config)

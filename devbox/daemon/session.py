@@ -21,7 +21,7 @@ from devbox.daemon.applog import LogFollowers
 from devbox.daemon.bus import Bus
 from devbox.daemon.hostports import HostPorts
 from devbox.daemon.housekeeping import remove_superseded_images
-from devbox.daemon.lock import ProjectLock, make_runtime_directory
+from devbox.daemon.lock import ProjectLock, make_runtime_directory, state_directory
 from devbox.daemon.loop import Loop
 from devbox.daemon.memory import Memory, recall, refuse_foreign_project
 from devbox.daemon.ownoutput import output_files, refuse_own_output
@@ -33,9 +33,10 @@ from devbox.daemon.work import Serving
 from devbox.engine import connect
 from devbox.engine.protocol import Engine, EngineInfo
 from devbox.errors import DevboxError, EngineError
-from devbox.events import ReleaseServed, SessionStarted, SessionStopped, TimingsInfo
+from devbox.events import ContextNotice, ReleaseServed, SessionStarted, SessionStopped, TimingsInfo
 from devbox.release.strategies import retire
 from devbox.report import Renderer
+from devbox.report.journal import Journal
 
 EXIT_INTERRUPTED = 130
 _TICK = 0.1
@@ -89,7 +90,10 @@ async def run_session(
 async def _serve(
     engine: Engine, settings: Settings, directory: Path, renderer: Renderer, stop: _Stop, *, watch: bool
 ) -> int:
-    bus = Bus(renderer)
+    journal = Journal(
+        state_directory(settings.config.root), lambda problem: bus(ContextNotice(notice=problem))
+    )
+    bus = Bus(renderer, journal)
     ports = HostPorts(engine, directory)
     logs = LogFollowers(engine, bus)
     running = looping = False
@@ -126,6 +130,7 @@ async def _serve(
     finally:
         await logs.close()
         await ports.close()
+        journal.close()
     return 0
 
 

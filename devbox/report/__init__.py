@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Protocol, Self, TextIO
+from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 from devbox.errors import UsageError
-from devbox.events import Event
 from devbox.report.failure import failure_lines
+
+if TYPE_CHECKING:
+    # Its models take longer to make than most verbs take to answer.
+    from devbox.events import Event
 
 __all__ = ["OUTPUTS", "Renderer", "failure_lines", "renderer"]
 

@@ -4,8 +4,9 @@
 """
 
 from devbox.watch.diff import diff
+from devbox.watch.notices import is_secret
 from devbox.watch.scanner import Scanner
 from devbox.watch.values import Degraded, Look, Reason
 from devbox.watch.watcher import Watcher
 
-__all__ = ["Degraded", "Look", "Reason", "Scanner", "Watcher", "diff"]
+__all__ = ["Degraded", "Look", "Reason", "Scanner", "Watcher", "diff", "is_secret"]

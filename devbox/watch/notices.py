@@ -22,6 +22,11 @@ def notices(paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(_sentence(sort, sorted(paths)) for sort, paths in found.items()))
 
 
+def is_secret(path: str) -> bool:
+    """Whether a path's name says that its content must not be shown."""
+    return _sort_of(path.rpartition("/")[2]) in {_ENVIRONMENT, _KEYS}
+
+
 _HISTORY = "the repository's history"
 _ENVIRONMENT = "an env file, which often holds secrets"
 _KEYS = "a key or a password"

@@ -43,10 +43,11 @@ def base_images() -> Callable[..., None]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty project folder with a name that no other project has, and a runtime directory of the test's
-    own, short enough for a socket."""
+    """An empty project folder with a name that no other project has, and runtime and state directories of
+    the test's own, the former short enough for a socket."""
     with tempfile.TemporaryDirectory(prefix="dbx-", dir="/tmp") as runtime:
         monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
         root = tmp_path / f"p{uuid.uuid4().hex[:10]}"
         root.mkdir()
         yield root

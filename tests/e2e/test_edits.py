@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
 
 from tests.e2e.apps import write_project, write_server
 from tests.e2e.conftest import StartUp
-from tests.e2e.devboxes import answer, wait_until
+from tests.e2e.devboxes import answer, run, wait_until
 
 
 def test_twenty_edits_of_the_sample_are_served_in_a_row(sample: Path, start: StartUp) -> None:
@@ -34,8 +35,14 @@ def test_a_changed_requirement_runs_its_step_again_and_the_reason_is_said(
     steps = up.wait_for("build.finished", after=first)["steps"]
     ran = {step["instruction"]: step["reason"] for step in steps if step["state"] == "done"}
     assert ran["COPY requirements.txt ."] == "requirements.txt changed"
-    assert ran["RUN echo installing && cat requirements.txt"] == "follows COPY requirements.txt ."
+    line = f"requirements.txt line 1: # none -> # {folder.name}"
+    assert ran["RUN echo installing && cat requirements.txt"] == line
     assert up.wait_for("build.started", after=first)["cause"] == "requirements.txt"
+    told = run("explain", str(folder)).stdout
+    assert "FROM python:3.13-slim cached (" in told
+    assert f"s ({line})" in told
+    up.kill()
+    assert json.loads(run("explain", str(folder), "--json").stdout)["steps"] == steps
 
 
 def test_files_added_renamed_and_deleted_are_served(folder: Path, start: StartUp) -> None:

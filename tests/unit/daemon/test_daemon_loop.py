@@ -128,6 +128,18 @@ async def test_a_save_is_built_and_served_and_the_former_revision_goes(running: 
     await until(lambda: "destroy devbox-project-r1" in running.engine.journal)
 
 
+async def test_the_line_that_makes_a_run_run_again_is_named(running: Running) -> None:
+    await running.served(1)
+    running.save("requirements.txt", "fastapi\nhttpx==0.28.0\n")
+    await running.served(2)
+    running.save("requirements.txt", "fastapi\nhttpx==0.28.1\n")
+    await running.served(3)
+    expected = [event.expected for event in running.of(BuildStarted)]
+    assert expected[1]["RUN install"] == "requirements.txt line 2 added: httpx==0.28.0"
+    assert expected[2]["RUN install"] == "requirements.txt line 2: httpx==0.28.0 -> httpx==0.28.1"
+    assert expected[2]["COPY requirements.txt ."] == "requirements.txt changed"
+
+
 async def test_a_failing_build_keeps_the_former_revision_and_the_next_save_heals(running: Running) -> None:
     await running.served(1)
     running.engine.builds.insert(0, FakeBuild(messages=[{"error": "no such thing"}]))

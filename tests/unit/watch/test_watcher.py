@@ -193,7 +193,7 @@ async def test_after_an_edit_a_scan_is_asked_for_that_shows_it_and_so_after_the_
 
 
 async def test_a_save_after_a_rest_is_told_too(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hints, "_REST_AFTER_MS", 50)
+    monkeypatch.setattr(hints, "_PACES_MS", ((5, 50), (10, 50), (20, 0)))
     async with Watcher(project) as watcher:
         await watcher.scan()
         await asyncio.sleep(0.2)

@@ -1,0 +1,57 @@
+"""What a verb that people type often does not import: that is what keeps it quick."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_HEAVY = {"asyncio", "docker", "pydantic", "requests", "rich", "uvloop", "watchfiles"}
+
+
+def _imported(*arguments: str) -> set[str]:
+    """The modules that a command has imported by its end."""
+    script = (
+        "import sys\n"
+        "from devbox.cli import main\n"
+        f"sys.argv = ['devbox', *{arguments!r}]\n"
+        "try:\n"
+        "    main()\n"
+        "finally:\n"
+        "    print(*sys.modules, sep='\\n', file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    return set(done.stderr.split())
+
+
+def test_help_imports_nothing_heavy() -> None:
+    found = _imported("--help")
+    assert "devbox.cli" in found
+    assert found.isdisjoint(_HEAVY)
+
+
+@pytest.mark.parametrize("arguments", [("up", "--help"), ("version",)])
+def test_what_needs_no_settings_reads_none(arguments: tuple[str, ...]) -> None:
+    found = _imported(*arguments)
+    # typer itself reads arguments with pydantic.
+    assert found.isdisjoint((_HEAVY - {"asyncio", "pydantic"}) | {"devbox.config", "devbox.events"})
+
+
+def test_status_imports_only_what_asks_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    found = _imported("status", str(tmp_path))
+    assert {"devbox.daemon.status", "docker"} <= found
+    assert found.isdisjoint({"rich", "uvloop", "watchfiles", "httptools", "google.protobuf", "psutil"})
+    assert found.isdisjoint(
+        {"devbox.events", "devbox.report.plain", "devbox.daemon.loop", "devbox.build.plan"}
+    )
+
+
+def test_explain_needs_no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    found = _imported("explain", str(tmp_path))
+    assert "devbox.report.explain" in found
+    assert found.isdisjoint({"docker", "requests", "rich", "watchfiles", "devbox.daemon.loop"})
