@@ -78,7 +78,7 @@ async def test_stop_frees_the_port_and_leaves_no_process(started: GateClient) ->
     await asyncio.sleep(0.05)
     await started.stop()
     assert await held == b""
-    assert not alive(started.pid)
+    await until(lambda: not alive(started.pid))
     assert not started.path.exists()
     with socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
