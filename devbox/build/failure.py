@@ -11,6 +11,7 @@ _DISK_FULL = re.compile(r"no space left on device", re.IGNORECASE)
 _NO_SESSION = re.compile(r"no active sessions|no session", re.IGNORECASE)
 _NO_LOGIN = re.compile(r"unauthorized|failed to authorize|authorization failed|access denied", re.IGNORECASE)
 _NO_NETWORK = re.compile(r"temporary failure in name resolution|name or service not known", re.IGNORECASE)
+_SECRET_MOUNT = re.compile(r"--mount=\S*type=secret\S*")
 _PARSE_LINE = re.compile(r"dockerfile parse error (?:on )?line (\d+)", re.IGNORECASE)
 # BuildKit's words, and the classic builder's.
 _NOT_SENT = re.compile(
@@ -50,13 +51,15 @@ def build_failed(
         exit_status=status,
         log=log,
         cause="" if status is not None else _plain(error),
-        hint=_secret_hint(f"{step} {error}", missing or {}) or _hint(error, log, status),
+        hint=_secret_hint(step, error, missing or {}) or _hint(error, log, status),
     )
 
 
-def _secret_hint(text: str, missing: Mapping[str, str]) -> str:
+def _secret_hint(step: str, error: str, missing: Mapping[str, str]) -> str:
+    mounts = " ".join(_SECRET_MOUNT.findall(step))
     for name, why in missing.items():
-        if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", text):
+        word = rf"{re.escape(name)}(?![\w.-])"
+        if re.search(rf"(?<![\w.-]){word}", mounts) or re.search(rf"\bsecret {word}", error):
             return (
                 f"the step wants the secret '{name}', and {why}: give it with --secret id={name},src=FILE or "
                 f"--secret id={name},env=VARIABLE, or below [secrets] in devbox.toml"

@@ -166,4 +166,5 @@ def test_a_missing_secret_is_named_where_its_step_fails() -> None:
     assert said.startswith("the step wants the secret 'key', and the environment variable K is not set")
     assert "--secret id=key,src=FILE" in said
     assert "'api.key'" in build_failed("", "secret api.key: not found", (), missing).hint
-    assert build_failed("RUN other", "exit code: 1", (), missing).hint == ""
+    failing = "executor failed running [/bin/sh -c key x]: exit code: 1"
+    assert build_failed("RUN --mount=type=cache,id=key key x", failing, (), missing).hint == ""
