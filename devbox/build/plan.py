@@ -47,9 +47,10 @@ def make_plan(
     """The plan of a build; without changes and without a previous build it is the first one.
 
     `cause` overrides the words found for it, and is the reason of a first build's steps. `lines` tells of
-    changed paths which lines differ; a RUN that such a path makes run again has that for its reason. `reasons` has an
-    instruction under its text in the Dockerfile and, where that differs, under the text that BuildKit's trace
-    shows; of two equal texts the earlier one counts. Raises DockerfileError as stage_closure does.
+    changed paths which lines differ; a RUN that such a path makes run again has that for its reason.
+    `reasons` has an instruction under its text in the Dockerfile and, where that differs, under the text that
+    BuildKit's trace shows; of two equal texts the earlier one counts. Raises DockerfileError as
+    stage_closure does.
     """
     if changes is None and previous is None:
         closure = stage_closure(dockerfile, target, build_args)
