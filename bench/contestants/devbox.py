@@ -56,7 +56,12 @@ class DevboxUp:
         (self._app.folder / "devbox.toml").write_text(_settings(self._app, warm=self.warm))
         command = [DEVBOX, "up", "--output", "jsonl"]
         self._child = await Child.start(
-            command, self._app.folder, self._scratch / "devbox.log", read_output=True
+            command,
+            self._app.folder,
+            self._scratch / "devbox.log",
+            # Its journal goes with the bench.
+            {"XDG_STATE_HOME": str(self._scratch)},
+            read_output=True,
         )
         self._reader = asyncio.create_task(self._read(self._child))
         return (await self._next_release(START_BOUND)).url

@@ -46,17 +46,18 @@ def make_plan(
 ) -> Plan:
     """The plan of a build; without changes and without a previous build it is the first one.
 
-    `cause` overrides the words found for it. `lines` tells of changed paths which lines differ; a RUN that
-    such a path makes run again has that for its reason. `reasons` has an instruction under its text in the
-    Dockerfile and, where that differs, under the text that BuildKit's trace shows; of two equal texts the
-    earlier one counts. Raises DockerfileError as stage_closure does.
+    `cause` overrides the words found for it, and is the reason of a first build's steps. `lines` tells of
+    changed paths which lines differ; a RUN that such a path makes run again has that for its reason.
+    `reasons` has an instruction under its text in the Dockerfile and, where that differs, under the text that
+    BuildKit's trace shows; of two equal texts the earlier one counts. Raises DockerfileError as
+    stage_closure does.
     """
     if changes is None and previous is None:
         closure = stage_closure(dockerfile, target, build_args)
         steps = [
             step for stage in closure for step in build_steps(dockerfile, stage, build_args) if step.index
         ]
-        return Plan(cause or _FIRST, _by_text((step, _FIRST) for step in steps))
+        return Plan(cause or _FIRST, _by_text((step, cause or _FIRST) for step in steps))
     paths = changes.paths if changes else ()
     expected = _expected(dockerfile, build_args, target, paths, previous)
     told = ((rerun.step, _line_reason(rerun, paths, lines or {}) or rerun.reason) for rerun in expected)
