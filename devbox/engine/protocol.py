@@ -36,7 +36,8 @@ class EngineInfo:
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """An image as the engine knows it; `id` is its content id, `created` seconds since the epoch."""
+    """An image as the engine knows it; `id` is its content id, `created` seconds since the epoch, `triggers`
+    the ONBUILD instructions that a build from it begins with."""
 
     id: str
     tags: tuple[str, ...] = ()
@@ -49,6 +50,7 @@ class ImageFacts:
     healthcheck: tuple[str, ...] = ()
     working_directory: str = ""
     user: str = ""
+    triggers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
