@@ -100,8 +100,10 @@ class Round:
         return image
 
     def _builder(self) -> Builder:
-        engine = self._tools.engine
-        return BuildKitBuilder(engine) if self._tools.info.buildkit else ClassicBuilder(engine)
+        tools = self._tools
+        if tools.info.buildkit:
+            return BuildKitBuilder(tools.engine, tools.listings)
+        return ClassicBuilder(tools.engine)
 
     async def _job(self, dockerfile: bytes) -> BuildJob:
         work, source, config = self._work, self._work.source, self._work.source.config

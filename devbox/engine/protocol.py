@@ -148,7 +148,8 @@ class EngineEvent:
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
     """One build. `buildkit` chooses the builder; `build_id` names it for `cancel_build`, `session` the open
-    session that BuildKit may ask, '' for none."""
+    session that BuildKit may ask, '' for none. With `fetches` it asks there for the context too, and takes
+    none from the request."""
 
     build_id: str
     tag: str
@@ -160,6 +161,7 @@ class BuildRequest:
     network: str = ""
     buildkit: bool = True
     session: str = ""
+    fetches: bool = False
 
 
 @dataclass(frozen=True, slots=True)

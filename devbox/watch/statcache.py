@@ -100,8 +100,8 @@ def _read(
         if stat.S_ISREG(status.st_mode):
             reading = read_file(full, stop)
             mode = stat.S_IMODE(reading.status.st_mode)
-            size = reading.status.st_size
-            return Entry(Kind.FILE, mode, reading.digest, size), reading.status, reading.steady
+            size, mtime = reading.status.st_size, int(reading.status.st_mtime)
+            return Entry(Kind.FILE, mode, reading.digest, size, mtime), reading.status, reading.steady
     except NotRegular:
         pass
     except OSError as error:

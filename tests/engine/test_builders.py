@@ -19,6 +19,7 @@ import pytest
 
 from devbox.build.buildkit import BuildKitBuilder
 from devbox.build.classic import ClassicBuilder
+from devbox.build.filesync import Listings
 from devbox.build.job import Builder, BuildJob
 from devbox.build.pull import pull_missing
 from devbox.engine.docker import DockerEngine
@@ -118,7 +119,11 @@ class Bench:
         return "\n".join(said)
 
 
-@pytest.fixture(params=[BuildKitBuilder, ClassicBuilder], ids=["buildkit", "classic"])
+def fetching(engine: DockerEngine) -> BuildKitBuilder:
+    return BuildKitBuilder(engine, Listings())
+
+
+@pytest.fixture(params=[fetching, BuildKitBuilder, ClassicBuilder], ids=["fetched", "tar", "classic"])
 def bench(request: pytest.FixtureRequest, lab: RealLab, tmp_path: Path) -> Bench:
     make: Callable[[DockerEngine], Builder] = request.param
     return Bench(lab, make(lab.engine), tmp_path)
@@ -126,7 +131,7 @@ def bench(request: pytest.FixtureRequest, lab: RealLab, tmp_path: Path) -> Bench
 
 @pytest.fixture
 def buildkit(lab: RealLab, tmp_path: Path) -> Bench:
-    return Bench(lab, BuildKitBuilder(lab.engine), tmp_path)
+    return Bench(lab, fetching(lab.engine), tmp_path)
 
 
 def on_disk(root: Path) -> dict[str, list[object]]:
