@@ -83,11 +83,14 @@ def _kept(
     parts = [pattern.split("/") for pattern in plain]
     above = {"/".join(names[:end]) for names in parts for end in range(1, len(names) + 1)}
     below = tuple(f"{pattern}/" for pattern in plain)
+    if any(path in entries and entries[path].kind is Kind.SYMLINK for path in above):
+        return None
     kept: dict[str, Entry] = {}
     for path, entry in entries.items():
-        led = path in above or any(source.matches(path) for source in wild)
-        if entry.kind is Kind.SYMLINK and (path in above or any(one.leads_through(path) for one in wild)):
-            return None
-        if led or path.startswith(below) or path.endswith(_IGNORE_FILE):
+        if path.startswith(below) or path in above or path.endswith(_IGNORE_FILE):
+            kept[path] = entry
+        elif wild and any(source.matches(path) for source in wild):
+            if entry.kind is Kind.SYMLINK and any(source.leads_through(path) for source in wild):
+                return None
             kept[path] = entry
     return kept

@@ -45,6 +45,11 @@ class StatCache:
         """Ends a scan that looked at everything."""
         self._before, self._now = self._now, {}
 
+    def keep(self) -> None:
+        """Ends a scan that looked at a part: what it did not ask for is as it was."""
+        self._before.update(self._now)
+        self._now = {}
+
     def entry(self, path: str, status: os.stat_result, stop: threading.Event) -> Entry | None:
         """The entry of the file or link that lstat just found; None where it is gone or something else now.
 

@@ -27,31 +27,29 @@ class Listings:
     """
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[Entry, bytes]] = {}
+        self._known: dict[str, tuple[Entry | None, bytes]] = {}
 
     def make(self, entries: Mapping[str, Entry], link_target: LinkTarget) -> Listed | None:
         """Lists the entries; None where the protocol has no form for them: names that are no UTF-8, and paths
         whose folders are not among them. `link_target` tells where a link leads."""
-        paths = sorted(entries, key=_in_a_walk)
-        folders = {path for path, entry in entries.items() if entry.kind is Kind.DIRECTORY}
-        parents = {path.rpartition("/")[0] for path in paths} - {""}
-        if not parents <= folders:
-            return None
-        known = self._known
-        made: dict[str, tuple[Entry, bytes]] = {}
+        if entries.keys() != self._known.keys():
+            self._order(entries)
+        new = [path for path, entry in entries.items() if self._known[path][0] is not entry]
         try:
-            for path in paths:
-                entry = entries[path]
-                former = known.get(path)
-                if former is not None and former[0] is entry:
-                    made[path] = former
-                else:
-                    made[path] = entry, _packet(path, entry, link_target)
+            for path in new:
+                self._known[path] = entries[path], _packet(path, entries[path], link_target)
         except UnicodeEncodeError:
             return None
-        self._known = made
-        packets = b"".join([packet for _, packet in made.values()])
-        return Listed(packets + END_OF_LISTING, tuple(paths), entries)
+        parents = {path.rpartition("/")[0] for path in entries} - {""}
+        if not all(path in entries and entries[path].kind is Kind.DIRECTORY for path in parents):
+            return None
+        packets = b"".join([packet for _, packet in self._known.values()])
+        return Listed(packets + END_OF_LISTING, tuple(self._known), entries)
+
+    def _order(self, entries: Mapping[str, Entry]) -> None:
+        """Puts what is known into the order of a walk over these entries."""
+        known, new = self._known, (None, b"")
+        self._known = {path: known.get(path, new) for path in sorted(entries, key=_in_a_walk)}
 
 
 def _packet(path: str, entry: Entry, link_target: LinkTarget) -> bytes:
