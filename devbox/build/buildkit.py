@@ -1,4 +1,4 @@
-"""Builds on BuildKit over the Engine's own HTTP endpoint: a tar body, no CLI, a session where needed."""
+"""Builds on BuildKit over the Engine's own HTTP endpoint: no CLI; a session, and a tar body without one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import os
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from devbox.build.asked import session_for
 from devbox.build.context import tar_stream
@@ -23,6 +25,9 @@ from devbox.engine.protocol import BuildRequest, Engine
 from devbox.errors import EngineRefused
 from devbox.events import BuildLog, BuildStep, Emit
 from devbox.model import LABEL_PROJECT, Image
+
+if TYPE_CHECKING:
+    from devbox.build.session import Files
 
 _TRACE = "moby.buildkit.trace"
 _IMAGE_ID = "moby.image.id"
@@ -43,9 +48,9 @@ class BuildKitBuilder:
         tracker = StepTracker(job.plan.reasons)
         image_id = error = ""
         mask = Mask(job.asked.secrets.values())
-        files = await files_for(job, self._listings) if self._listings is not None else None
-        sending = Sending(iter(()) if files else tar_stream(job.root, job.snapshot, job.extra))
-        async with session_for(self._engine, job.asked, files, _shared_key(job)) as session:
+        async with AsyncExitStack() as stack:
+            session, files = await self._session(job, stack)
+            sending = Sending(iter(()) if files else tar_stream(job.root, job.snapshot, job.extra))
             request = build_request(job, buildkit=True, session=session)
             answer = self._engine.build(replace(request, fetches=files is not None), iter(sending))
             async for message in answered(answer, sending):
@@ -63,6 +68,18 @@ class BuildKitBuilder:
             await self._engine.info()
             raise EngineRefused("the engine ended the build without an image and without an error")
         return Image(image_id, tracker.steps, time.monotonic() - started)
+
+    async def _session(self, job: BuildJob, stack: AsyncExitStack) -> tuple[str, Files | None]:
+        """The session of a build, and what BuildKit may fetch on it, None where all is to be sent."""
+        files = await files_for(job, self._listings) if self._listings is not None else None
+        try:
+            session = session_for(self._engine, job.asked, files, _shared_key(job))
+            return await stack.enter_async_context(session), files
+        except EngineRefused:
+            # Between us and the engine may be somebody who lets no sessions through.
+            if files is None or job.asked.session:
+                raise
+            return "", None
 
     async def _raise(self, tracker: StepTracker, error: str, mask: Mask, missing: Mapping[str, str]) -> None:
         if blames_engine(error):
