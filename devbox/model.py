@@ -25,12 +25,14 @@ class Kind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One path of the context: `digest` of content or link target (hex, empty for directories), `mode`
-    as permission bits, `size` in bytes."""
+    as permission bits, `size` in bytes; `mtime` is when a file was last seen to become so, in whole seconds,
+    and makes no difference."""
 
     kind: Kind
     mode: int
     digest: str = ""
     size: int = 0
+    mtime: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from devbox.build.dockerfile import Dockerfile
 from devbox.build.job import Asked
@@ -13,6 +14,9 @@ from devbox.build.needs import needs
 from devbox.build.secrets import read_secrets
 from devbox.engine.protocol import Engine, EngineInfo
 from devbox.model import SecretSource
+
+if TYPE_CHECKING:
+    from devbox.build.session import Files
 
 
 async def asked_of(
@@ -52,15 +56,20 @@ async def asked_of(
 
 
 @asynccontextmanager
-async def session_for(engine: Engine, asked: Asked) -> AsyncIterator[str]:
+async def session_for(
+    engine: Engine, asked: Asked, files: Files | None = None, shared_key: str = ""
+) -> AsyncIterator[str]:
     """The id of a session on which BuildKit gets what it asks for while the block runs, '' where it needs
-    none; see open_session for the errors."""
-    if not asked.session:
+    none; `shared_key` names the files of former sessions that it may keep. See open_session for the errors.
+    """
+    if not asked.session and files is None:
         yield ""
         return
     # Loading it takes 0.1 s, which most projects never need.
     from devbox.build.session import logins_service, open_session, secrets_service
 
-    services = {**secrets_service(asked.secrets), **logins_service(engine)}
-    async with open_session(engine, services) as session:
+    services = {**files.services} if files else {}
+    if asked.session:
+        services |= {**secrets_service(asked.secrets), **logins_service(engine)}
+    async with open_session(engine, services, shared_key) as session:
         yield session.id

@@ -1,24 +1,33 @@
-"""Builds on BuildKit over the Engine's own HTTP endpoint: a tar body, no CLI, a session where needed."""
+"""Builds on BuildKit over the Engine's own HTTP endpoint: no CLI; a session, and a tar body without one."""
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from devbox.build.asked import session_for
 from devbox.build.context import tar_stream
 from devbox.build.failure import blames_engine, build_failed
+from devbox.build.fetched import files_for
+from devbox.build.filesync import Listings
 from devbox.build.job import BuildJob, step_info
 from devbox.build.mask import Mask
 from devbox.build.patience import Sending, answered
 from devbox.build.steps import LogPiece, StepTracker
 from devbox.build.trace import decode
+from devbox.digest import file_digest
 from devbox.engine.protocol import BuildRequest, Engine
 from devbox.errors import EngineRefused
 from devbox.events import BuildLog, BuildStep, Emit
-from devbox.model import Image
+from devbox.model import LABEL_PROJECT, Image
+
+if TYPE_CHECKING:
+    from devbox.build.session import Files
 
 _TRACE = "moby.buildkit.trace"
 _IMAGE_ID = "moby.image.id"
@@ -27,8 +36,11 @@ _IMAGE_ID = "moby.image.id"
 class BuildKitBuilder:
     """A Builder for engines whose `/build?version=2` is BuildKit."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, listings: Listings | None = None) -> None:
+        """With `listings`, those of the builds before this one, BuildKit fetches what it does not have yet;
+        without, and where it cannot, the whole context is sent."""
         self._engine = engine
+        self._listings = listings
 
     async def build(self, job: BuildJob, emit: Emit) -> Image:
         """Sends the context and follows the trace until the image is there; see Builder for the errors."""
@@ -36,9 +48,11 @@ class BuildKitBuilder:
         tracker = StepTracker(job.plan.reasons)
         image_id = error = ""
         mask = Mask(job.asked.secrets.values())
-        sending = Sending(tar_stream(job.root, job.snapshot, job.extra))
-        async with session_for(self._engine, job.asked) as session:
-            answer = self._engine.build(build_request(job, buildkit=True, session=session), iter(sending))
+        async with AsyncExitStack() as stack:
+            session, files = await self._session(job, stack)
+            sending = Sending(iter(()) if files else tar_stream(job.root, job.snapshot, job.extra))
+            request = build_request(job, buildkit=True, session=session)
+            answer = self._engine.build(replace(request, fetches=files is not None), iter(sending))
             async for message in answered(answer, sending):
                 if message.get("id") == _TRACE:
                     _report(job, tracker, str(message.get("aux", "")), mask, emit)
@@ -46,12 +60,26 @@ class BuildKitBuilder:
                     image_id = image_id_of(message)
                 elif "error" in message:
                     error = mask(str(message["error"]))
+        if files is not None and files.failure is not None:
+            raise files.failure
         if error:
             await self._raise(tracker, error, mask, job.asked.missing)
         if not image_id:
             await self._engine.info()
             raise EngineRefused("the engine ended the build without an image and without an error")
         return Image(image_id, tracker.steps, time.monotonic() - started)
+
+    async def _session(self, job: BuildJob, stack: AsyncExitStack) -> tuple[str, Files | None]:
+        """The session of a build, and what BuildKit may fetch on it, None where all is to be sent."""
+        files = await files_for(job, self._listings) if self._listings is not None else None
+        try:
+            session = session_for(self._engine, job.asked, files, _shared_key(job))
+            return await stack.enter_async_context(session), files
+        except EngineRefused:
+            # Between us and the engine may be somebody who lets no sessions through.
+            if files is None or job.asked.session:
+                raise
+            return "", None
 
     async def _raise(self, tracker: StepTracker, error: str, mask: Mask, missing: Mapping[str, str]) -> None:
         if blames_engine(error):
@@ -61,6 +89,11 @@ class BuildKitBuilder:
             raise build_failed("", error, (), missing)
         log = tuple(mask(line) for line in tracker.log_of(step))
         raise build_failed(step.instruction, mask(step.error) or error, log, missing)
+
+
+def _shared_key(job: BuildJob) -> str:
+    """The same for all builds of a folder, and of no other: BuildKit keeps one copy for each."""
+    return file_digest([os.fsencode(job.root), job.labels.get(LABEL_PROJECT, "").encode()])
 
 
 def _report(job: BuildJob, tracker: StepTracker, aux: str, mask: Mask, emit: Emit) -> None:

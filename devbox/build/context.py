@@ -45,6 +45,17 @@ def read_staged(
     return tuple(_staged(root, snapshot, extra, path) for path in staging.paths)
 
 
+def content_of(root: Path, name: str, entry: Entry) -> Iterator[bytes]:
+    """Yields what a file of the snapshot holds; raises Superseded as `tar_stream` does."""
+    with _opened(os.path.join(root, name), name, entry) as (descriptor, _):  # noqa: PTH118 - as in _entry
+        yield from _content(descriptor, name, entry)
+
+
+def link_target(root: Path, name: str, entry: Entry) -> str:
+    """Where a link of the snapshot leads; raises Superseded as `tar_stream` does."""
+    return _link_target(os.path.join(root, name), name, entry)  # noqa: PTH118 - as in _entry
+
+
 def _staged(root: Path, snapshot: Snapshot, extra: Mapping[str, bytes], path: StagedPath) -> StagedFile:
     if path.source in extra:
         return StagedFile(path, extra[path.source])

@@ -14,6 +14,11 @@ _OFFICIAL = re.compile(r"(?:docker\.io/)?docker/dockerfile(?::[\w.-]+)?(?:@sha25
 _LINE = re.compile(rb"^((?:\xef\xbb\xbf)?\s*#\s*)syntax\s*=.*?(\r?\n|$)", re.IGNORECASE | re.MULTILINE)
 
 
+def is_official(syntax: str) -> bool:
+    """Whether a `# syntax=` line names Docker's own frontend, which reads the language of the reference."""
+    return _OFFICIAL.fullmatch(syntax.split(" ")[0]) is not None
+
+
 class Frontends:
     """Settles which frontend reads a Dockerfile; one that cannot be had is asked for once."""
 
@@ -36,7 +41,7 @@ class Frontends:
             try:
                 await pull_missing(self._engine, (image,), build, emit)
             except PullFailed as error:
-                if not _OFFICIAL.fullmatch(image):
+                if not is_official(image):
                     raise
                 self._missing.add(image)
                 line = f"not to be had ({error.cause or error.what}): the engine's own frontend is used"

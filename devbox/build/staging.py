@@ -14,7 +14,6 @@ from devbox.build.staging_copies import (
     Known,
     NotStaged,
     Written,
-    is_wild,
     left_at,
     read_copy,
     shown,
@@ -108,12 +107,8 @@ def _refuse_links(stages: Iterable[Iterable[BuildStep]], contexts: Both) -> None
             if entry.kind is not Kind.SYMLINK:
                 continue
             for step, source in sources:
-                if _names(source, path):
+                if source.leads_through(path):
                     raise NotStaged(f"{shown(step)} is not staged: {path} is a link")
-
-
-def _names(source: ContextSource, path: str) -> bool:
-    return source.matches(path) and bool(source.pattern) and path.count("/") <= source.pattern.count("/")
 
 
 def _steps(
@@ -187,7 +182,7 @@ def _laid(steps: Iterable[Written], contexts: Both, is_directory: IsDirectory) -
 def _roots(written: Written, pattern: str, contexts: Both) -> tuple[Mapping[str, bool], Mapping[str, bool]]:
     """What a pattern names in either context: something in both, or nothing in both."""
     roots = contexts[0].roots(pattern), contexts[1].roots(pattern)
-    if is_wild(pattern):
+    if ContextSource(pattern).is_wild:
         if bool(roots[0]) != bool(roots[1]):
             raise NotStaged(f"{written.shown} is not staged: its pattern names something in one image only")
     elif not all(roots):

@@ -16,7 +16,6 @@ from devbox.model import Entry, Kind, StagedPath
 
 _OCTAL = re.compile(r"0*[0-7]{1,3}")
 _OWNER = re.compile(r"[^:]+(?::[^:]+)?")
-_WILD = re.compile(r"[*?\[]")
 # A class that matches no '/', whatever the reader: Go's also match where a path is parted.
 _CLASS = re.compile(r"\[(?:[A-Za-z0-9_]-[A-Za-z0-9_]|[A-Za-z0-9_.])+\]")
 # Each changes where files go or what becomes of links.
@@ -39,11 +38,12 @@ class Context:
         """What a source's pattern names, in the order in which it is copied, and whether it is a folder."""
         if not pattern:
             return {"": True}
-        if not is_wild(pattern):
+        source = ContextSource(pattern)
+        if not source.is_wild:
             found: Iterable[str] = (pattern,) if pattern in self.entries else ()
         else:
             # Of one depth, so that parts in order are paths in the order of a walk.
-            source, depth = ContextSource(pattern), pattern.count("/")
+            depth = pattern.count("/")
             named = (path for path in self.entries if path.count("/") == depth and source.matches(path))
             found = sorted(named, key=lambda path: path.split("/"))
         return {path: self.entries[path].kind is Kind.DIRECTORY for path in found}
@@ -117,11 +117,6 @@ class Copy:
                 raise NotStaged(f"builders differ in what --chmod makes of {origin}, which has mode {mode:o}")
             mode = self.mode
         return StagedPath(target, entry.kind, origin, mode, self.owner)
-
-
-def is_wild(pattern: str) -> bool:
-    """Whether a source may name any number of paths."""
-    return _WILD.search(pattern) is not None
 
 
 def left_at(target: str, copies: Iterable[Copy]) -> StagedPath | None:

@@ -132,7 +132,7 @@ class Loop:
                 self._follow_disk()
             if self._inflight.identity is None:
                 await self._project.close_former()
-            source = await self._project.read()
+            source = await self._project.read(hinted=look.reason is Reason.EVENT and not look.extra_files)
         except ConfigError as error:
             self._news.settings_refused(error, look.paths)
             return
@@ -140,6 +140,9 @@ class Loop:
             self._unreadable(error)
             return
         self._reading_failed = self._unreadable_told = ""
+        if not source.whole:
+            # A build may begin with what the hints spoke of; all else is looked at beside it.
+            self._look_again()
         verdict = decide(
             source.identity,
             building=self._inflight.identity,
@@ -219,10 +222,10 @@ class Loop:
         """Raises Superseded where the disk no longer holds what was built."""
         if self._watch:
             try:
-                now = await self._project.read()
+                holds = await self._project.holds(work.source)
             except UsageError as error:
                 raise Superseded(str(error)) from error
-            if now.context_digest != work.source.context_digest:
+            if not holds:
                 raise Superseded("the source changed again")
 
     async def _app_ended(self, message: AppEnded) -> None:

@@ -48,9 +48,14 @@ class Project:
     def config(self) -> Config:
         return self._settings.config
 
-    async def read(self) -> Source:
-        """What a build started now would be made of; raises DockerfileError, ContextError."""
-        return await read_source(self.config, self.watcher)
+    async def read(self, *, hinted: bool = False) -> Source:
+        """What a build started now would be made of, with `hinted` as far as hints tell; raises
+        DockerfileError, ContextError."""
+        return await read_source(self.config, self.watcher, hinted=hinted)
+
+    async def holds(self, source: Source) -> bool:
+        """Whether the build context on disk is still that of `source`; raises ContextError."""
+        return await self.watcher.still(source.snapshot.digest)
 
     async def reload(self) -> bool:
         """Takes changed settings into force; true where there were any.

@@ -14,6 +14,7 @@ from devbox.build.dockerfile import base_images
 from devbox.build.frontend import frontend_of
 from devbox.build.job import Builder, BuildJob, step_info
 from devbox.build.pull import pull_missing
+from devbox.build.reach import reached
 from devbox.daemon.fit import only_copied
 from devbox.daemon.portowner import name_owner
 from devbox.daemon.standbys import Claim
@@ -23,7 +24,7 @@ from devbox.daemon.work import Served, Serving, Work
 from devbox.engine.protocol import ContainerFacts, ContainerSpec, ImageFacts
 from devbox.errors import EngineRefused, PortTaken, StandbyFailed
 from devbox.events import BuildFinished, BuildStarted, ReleaseServed, ReleaseStarted, TimingsInfo
-from devbox.model import Backend, Cold, Image, PortMapping, Revision
+from devbox.model import Backend, Cold, Image, PortMapping, Revision, Snapshot
 from devbox.release.ports import browser_url, publish, retarget
 from devbox.release.probe import Readiness, backends, must_speak
 from devbox.release.spec import (
@@ -55,6 +56,7 @@ class Round:
         self._previous = previous
         self._claim = claim
         self._confirm_disk = confirm
+        self._triggers = False
         self.releasing = False
         self.committed = False
 
@@ -79,7 +81,8 @@ class Round:
         config = work.source.config
         tools.emit(BuildStarted(build=work.number, cause=work.plan.cause, expected=dict(work.plan.reasons)))
         bases = base_images(work.source.dockerfile, config.build_args, config.target)
-        await pull_missing(tools.engine, bases, work.number, tools.emit)
+        facts = await pull_missing(tools.engine, bases, work.number, tools.emit)
+        self._triggers = len(facts) < len(bases) or any(image.triggers for image in facts)
         content = await tools.frontends.settle(
             work.source.dockerfile, work.source.dockerfile_bytes, work.number, tools.emit
         )
@@ -97,8 +100,10 @@ class Round:
         return image
 
     def _builder(self) -> Builder:
-        engine = self._tools.engine
-        return BuildKitBuilder(engine) if self._tools.info.buildkit else ClassicBuilder(engine)
+        tools = self._tools
+        if tools.info.buildkit:
+            return BuildKitBuilder(tools.engine, tools.listings)
+        return ClassicBuilder(tools.engine)
 
     async def _job(self, dockerfile: bytes) -> BuildJob:
         work, source, config = self._work, self._work.source, self._work.source.config
@@ -117,7 +122,7 @@ class Round:
             number=work.number,
             tag=image_tag(config.project, work.number),
             root=config.context,
-            snapshot=source.snapshot,
+            snapshot=self._sent(),
             plan=work.plan,
             dockerfile=source.dockerfile_name,
             labels=revision_labels(config, work.number, source.context_digest, ROLE_IMAGE),
@@ -129,8 +134,17 @@ class Round:
             asked=asked,
         )
 
+    def _sent(self) -> Snapshot:
+        """What of the build context this build can read."""
+        source, config = self._work.source, self._work.source.config
+        if self._triggers or not self._tools.info.buildkit:
+            return source.snapshot
+        return reached(source.dockerfile, config.build_args, config.target, source.snapshot)
+
     async def _warm(self, image: Image, standby: WarmBoot) -> Served | Cold:
         """Lets the standby serve, or tells why the new container must start cold."""
+        if self._triggers:
+            return Cold("a base image brings instructions along")
         if not only_copied(image):
             return Cold("the build ran more than COPY")
         booted = await standby.booted()

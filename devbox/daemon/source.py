@@ -73,20 +73,27 @@ def _content(path: Path) -> bytes | None:
         return None
 
 
-async def read_source(config: Config, watcher: Watcher) -> Source:
-    """What a build started now would be made of; raises DockerfileError, ContextError."""
+async def read_source(config: Config, watcher: Watcher, *, hinted: bool = False) -> Source:
+    """What a build started now would be made of, with `hinted` as far as hints tell; raises DockerfileError,
+    ContextError."""
     began = time.monotonic()
     name = _name_in_context(config)
-    snapshot, content = await _read(config, watcher)
+    if hinted:
+        snapshot, whole = await watcher.glance()
+        content = await asyncio.to_thread(_dockerfile, config)
+    else:
+        snapshot, content = await _read(config, watcher)
+        whole = True
     # Saved between the two: what is parsed must be what is sent.
     for _ in range(_READ_AGAIN):
         entry = snapshot.entries.get(name)
         if entry is None or entry.digest == file_digest([content]):
             break
         snapshot, content = await _read(config, watcher)
+        whole = True
     dockerfile = parse(content.decode("utf-8-sig", errors="replace"), str(_shown(config)))
     digest = hashlib.sha256(f"{snapshot.digest}\0{name}\0".encode() + content).hexdigest()[:32]
-    return Source(config, snapshot, dockerfile, content, name, digest, time.monotonic() - began)
+    return Source(config, snapshot, dockerfile, content, name, digest, time.monotonic() - began, whole)
 
 
 async def _read(config: Config, watcher: Watcher) -> tuple[Snapshot, bytes]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from devbox.build.filesync import Listings
 from devbox.build.frontend import Frontends
 from devbox.daemon.applog import LogFollowers
 from devbox.daemon.hostports import HostPorts
@@ -21,3 +22,4 @@ class Tools:
     ports: HostPorts
     logs: LogFollowers
     emit: Emit
+    listings: Listings = field(default_factory=Listings)

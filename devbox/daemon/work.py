@@ -23,7 +23,8 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is on disk at one moment: settings, build context, Dockerfile; `seconds` it took to read."""
+    """What is on disk at one moment: settings, build context, Dockerfile; `seconds` it took to read. Not
+    `whole` where only what hints spoke of was looked at."""
 
     config: Config
     snapshot: Snapshot
@@ -32,6 +33,7 @@ class Source:
     dockerfile_name: str
     context_digest: str
     seconds: float
+    whole: bool = True
 
     @property
     def identity(self) -> Identity:

@@ -91,6 +91,7 @@ def image(data: Json) -> ImageFacts:
         healthcheck=_words((config.get("Healthcheck") or {}).get("Test")),
         working_directory=config.get("WorkingDir") or "",
         user=config.get("User") or "",
+        triggers=tuple(config.get("OnBuild") or ()),
     )
 
 

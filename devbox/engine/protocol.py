@@ -36,7 +36,8 @@ class EngineInfo:
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """An image as the engine knows it; `id` is its content id, `created` seconds since the epoch."""
+    """An image as the engine knows it; `id` is its content id, `created` seconds since the epoch, `triggers`
+    the ONBUILD instructions that a build from it begins with."""
 
     id: str
     tags: tuple[str, ...] = ()
@@ -49,6 +50,7 @@ class ImageFacts:
     healthcheck: tuple[str, ...] = ()
     working_directory: str = ""
     user: str = ""
+    triggers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,8 @@ class EngineEvent:
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
     """One build. `buildkit` chooses the builder; `build_id` names it for `cancel_build`, `session` the open
-    session that BuildKit may ask, '' for none."""
+    session that BuildKit may ask, '' for none. With `fetches` it asks there for the context too, and takes
+    none from the request."""
 
     build_id: str
     tag: str
@@ -158,6 +161,7 @@ class BuildRequest:
     network: str = ""
     buildkit: bool = True
     session: str = ""
+    fetches: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,7 @@ def _build_parameters(request: BuildRequest) -> dict[str, str]:
         "buildargs": json.dumps(dict(request.build_args)) if request.build_args else "",
         "labels": json.dumps(dict(request.labels)),
         "session": request.session,
+        "remote": "client-session" if request.fetches else "",
         "rm": "1",
         "forcerm": "1",
     }

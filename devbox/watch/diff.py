@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devbox.model import ChangeSet, Snapshot
+from devbox.model import ChangeSet, Entry, Snapshot
 
 
 def diff(
@@ -23,7 +23,12 @@ def diff(
     after = new.entries
     added = tuple(sorted(path for path in after if path not in before))
     removed = tuple(sorted(path for path in before if path not in after))
-    modified = tuple(sorted(path for path in after if path in before and after[path] != before[path]))
+    modified = tuple(sorted(path for path, entry in after.items() if _differs(before.get(path), entry)))
     if old is not None and old.digest != new.digest and not (added or removed or modified):
         modified = (dockerfile,)
     return ChangeSet(added, modified, removed, first_seen, last_seen)
+
+
+def _differs(before: Entry | None, after: Entry) -> bool:
+    # Scans hand entries on that did not change, and most did not.
+    return before is not after and before is not None and before != after

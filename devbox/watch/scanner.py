@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from devbox.digest import new_hasher
 from devbox.errors import ContextError
 from devbox.model import Entry, Kind, Snapshot
 from devbox.watch import ignorefile
 from devbox.watch.contents import NotRegular, read_file
-from devbox.watch.ignore import IgnoreRules, Verdict
+from devbox.watch.folders import Folder, digest_of, exchanged, folder, folders_of, parent
+from devbox.watch.ignore import ROOT, IgnoreRules, Verdict
 from devbox.watch.notices import notices
 from devbox.watch.statcache import StatCache
 from devbox.watch.walk import Identity, Walk
@@ -35,6 +35,8 @@ class Scanner:
         self._ignore_file = ignorefile.IgnoreFile()
         self._verdicts: dict[str, Verdict] = {}
         self._cache = StatCache(str(self.root))
+        self._inside: dict[str, set[str]] = {}
+        self._folders: dict[str, Folder] = {}
         self._last: Snapshot | None = None
         self._last_aside = ""
 
@@ -61,18 +63,87 @@ class Scanner:
         self._cache.commit()
         self._rules, self._ignore_file, self._verdicts = rules, ignore_file, walk.verdicts
         self.directories = walk.directories
+        self._inside = _grouped(walk.directories)
         skipped = tuple(sorted(walk.skipped))
         last = self._last
-        seen_last = last and (last.entries, last.skipped, self._last_aside)
-        if last and same_rules and seen_last == (walk.entries, skipped, aside):
+        folders = self._folders
+        if last is None or last.entries != walk.entries:
+            folders = folders_of(walk.entries)
+        same_paths = last is not None and last.entries.keys() == walk.entries.keys()
+        told = last.notices if last and same_rules and same_paths else None
+        return self._taken(dict(sorted(walk.entries.items())), folders, aside, skipped, told)
+
+    def scan_near(self, directories: Iterable[str], stop: threading.Event | None = None) -> Snapshot | None:
+        """What `scan` would give if nothing changed since the last one but what lies right in these
+        directories, or None where more may have: folders that came, went or changed, other rules, anything
+        that `scan` would raise.
+
+        Takes time for what lies there and not for the whole context.
+        """
+        stop = stop or threading.Event()
+        last = self._last
+        try:
+            same_rules = ignorefile.read(self.root, self.dockerfile) == self._ignore_file
+        except ContextError:
+            return None
+        if last is None or not same_rules:
+            return None
+        self._cache.begin()
+        walk = Walk(str(self.root), self._rules, self._cache, self._verdicts, stop)
+        folders = dict(self._folders)
+        for directory in directories:
+            try:
+                found = self._found_in(directory, walk, last)
+            except ContextError:
+                found = None
+            if found is None:
+                return None
+            folders.pop(directory, None)
+            if found.entries:
+                folders[directory] = found
+        entries = exchanged(last.entries, self._folders, folders)
+        aside = self._dockerfile_aside(entries, stop)
+        skipped = (skip for skip in last.skipped if parent(skip[0]) not in walk.directories)
+        self._cache.keep()
+        self._verdicts.update(walk.verdicts)
+        told = last.notices if last.entries.keys() == entries.keys() else None
+        return self._taken(entries, folders, aside, tuple(sorted((*skipped, *walk.skipped))), told)
+
+    def _found_in(self, directory: str, walk: Walk, last: Snapshot) -> Folder | None:
+        """What lies right in a directory now; None where it is not the directory that it was."""
+        verdict = self._verdicts.get(directory) if directory else ROOT
+        known = self.directories.get(directory)
+        if known is None or verdict is None or verdict.excluded:
+            return None
+        inside = walk.look_into(directory, verdict)
+        if walk.directories.get(directory) != known or inside != self._inside.get(directory, set()):
+            return None
+        if directory and walk.entries[directory] != last.entries.get(directory):
+            return None
+        former = self._folders.get(directory)
+        entries = {path: entry for path, entry in walk.entries.items() if path and parent(path) == directory}
+        if former is not None:
+            entries |= {path: entry for path, entry in former.entries.items() if entry.kind is Kind.DIRECTORY}
+        return former if former and former.entries == entries else folder(entries)
+
+    def _taken(
+        self,
+        entries: dict[str, Entry],
+        folders: dict[str, Folder],
+        aside: str,
+        skipped: tuple[tuple[str, str], ...],
+        told: tuple[str, ...] | None,
+    ) -> Snapshot:
+        """The snapshot of these entries, the last one itself where that is equal; `told` are its notices,
+        where they are still the same."""
+        last = self._last
+        same = (self._folders, self._last_aside) == (folders, aside)
+        if last and same and last.skipped == skipped and told == last.notices:
             return last
-        entries = dict(sorted(walk.entries.items()))
-        if last and same_rules and last.entries.keys() == entries.keys():
-            told = last.notices
-        else:
-            told = tuple(sorted({*notices(entries), ignore_file.notice} - {""}))
-        self._last_aside = aside
-        self._last = Snapshot(MappingProxyType(entries), _digest(entries, aside), skipped, told)
+        if told is None:
+            told = tuple(sorted({*notices(entries), self._ignore_file.notice} - {""}))
+        self._folders, self._last_aside = folders, aside
+        self._last = Snapshot(MappingProxyType(entries), digest_of(folders, aside), skipped, told)
         return self._last
 
     def ignores(self, path: str) -> bool:
@@ -94,11 +165,9 @@ class Scanner:
             return ""  # the build says what is wrong with it
 
 
-def _digest(entries: Mapping[str, Entry], aside: str) -> str:
-    """No field can hold a NUL, so that different contexts never run together into the same bytes."""
-    fields: list[str] = [aside]
-    for path, entry in entries.items():
-        fields += (path, entry.kind, f"{entry.mode:o}", entry.digest)
-    hasher = new_hasher()
-    hasher.update("\0".join(fields).encode("utf-8", "surrogateescape"))
-    return hasher.hexdigest()
+def _grouped(directories: Iterable[str]) -> dict[str, set[str]]:
+    grouped: dict[str, set[str]] = {}
+    for path in directories:
+        if path:
+            grouped.setdefault(parent(path), set()).add(path)
+    return grouped

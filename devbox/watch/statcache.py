@@ -45,6 +45,11 @@ class StatCache:
         """Ends a scan that looked at everything."""
         self._before, self._now = self._now, {}
 
+    def keep(self) -> None:
+        """Ends a scan that looked at a part: what it did not ask for is as it was."""
+        self._before.update(self._now)
+        self._now = {}
+
     def entry(self, path: str, status: os.stat_result, stop: threading.Event) -> Entry | None:
         """The entry of the file or link that lstat just found; None where it is gone or something else now.
 
@@ -100,8 +105,8 @@ def _read(
         if stat.S_ISREG(status.st_mode):
             reading = read_file(full, stop)
             mode = stat.S_IMODE(reading.status.st_mode)
-            size = reading.status.st_size
-            return Entry(Kind.FILE, mode, reading.digest, size), reading.status, reading.steady
+            size, mtime = reading.status.st_size, int(reading.status.st_mtime)
+            return Entry(Kind.FILE, mode, reading.digest, size, mtime), reading.status, reading.steady
     except NotRegular:
         pass
     except OSError as error:

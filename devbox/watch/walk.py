@@ -67,6 +67,11 @@ class Walk:
                 raise ScanStopped
             places += self._directory(places.pop())
 
+    def look_into(self, directory: str, verdict: Verdict) -> set[str]:
+        """Looks at one directory that is not excluded, and at nothing below those in it, which it gives;
+        raises as `run` does."""
+        return {place.path for place in self._directory(_Place(directory, verdict, ()))}
+
     def _directory(self, place: _Place) -> list[_Place]:
         try:
             directory = _open_directory(self._root, place.path)

@@ -19,6 +19,7 @@ from devbox.errors import ContextError
 from devbox.model import Snapshot
 from devbox.watch.contents import Key, ScanStopped, key_of
 from devbox.watch.guard import Guard
+from devbox.watch.hinted import Hinted
 from devbox.watch.hints import RECURSIVE, Events, EventSource
 from devbox.watch.ignorefile import candidates
 from devbox.watch.inbox import Inbox
@@ -28,6 +29,8 @@ from devbox.watch.scanner import Scanner
 from devbox.watch.values import Degraded, Hint, Look, Reason
 
 _MORE_ROUNDS = 2
+# Seconds that looking at everything may take before it is worth looking at less.
+_QUICK = 0.02
 _END_SECONDS = 2.0
 
 
@@ -50,6 +53,7 @@ class Watcher:
         # The recursive way of watching reports where paths really are, the other one as they were given.
         self._seen_as = Path(os.path.realpath(self.root)) if RECURSIVE else self.root
         self._inbox = Inbox(str(self._seen_as), frozenset(map(str, always)), self._scanner.ignores)
+        self._hinted = Hinted(str(self._seen_as), frozenset(map(str, always)))
         self._troubles: deque[Degraded] = deque()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="devbox-scan")
         self._source = EventSource(self._on_events, self._on_failure)
@@ -63,8 +67,9 @@ class Watcher:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._looked_at = -math.inf
         self._unhinted = False
-        self._digest = ""
+        self._digest = self._seen_whole = ""
         self._scan_seconds = 0.0
+        self._whole = True
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -88,15 +93,44 @@ class Watcher:
         ContextError as Scanner.scan does.
         """
         async with self._scanning:
+            return await self._everything()
+
+    async def glance(self) -> tuple[Snapshot, bool]:
+        """The context as far as the hints so far tell, and whether that is all of it; where it is not, a scan
+        must follow, since hints get lost.
+
+        In a small context it always is. Raises ContextError as Scanner.scan does.
+        """
+        async with self._scanning:
+            return await self._glance()
+
+    async def still(self, digest: str) -> bool:
+        """Whether the context on disk has this digest now: a scan says so, this one or an earlier one after
+        which no hint told otherwise. Raises ContextError as Scanner.scan does."""
+        async with self._scanning:
+            if self._seen_whole != digest:
+                return (await self._everything()).digest == digest
+            return (await self._glance())[0].digest == digest
+
+    async def _everything(self) -> Snapshot:
+        self._hinted.everything()
+        snapshot, watched = await self._round()
+        for _ in range(_MORE_ROUNDS):
+            if watched:
+                return snapshot
+            self._hinted.everything()
             snapshot, watched = await self._round()
-            for _ in range(_MORE_ROUNDS):
-                if watched:
-                    return snapshot
-                snapshot, watched = await self._round()
-            if not watched:
-                self._inbox.add(Hint(time.monotonic(), reason=Reason.RESTARTED))
-                self._wake.set()
-            return snapshot
+        if not watched:
+            self._inbox.add(Hint(time.monotonic(), reason=Reason.RESTARTED))
+            self._wake.set()
+        return snapshot
+
+    async def _glance(self) -> tuple[Snapshot, bool]:
+        if not self._guard.blind and self._scan_seconds >= _QUICK:
+            snapshot, watched = await self._round()
+            if watched:
+                return snapshot, self._whole
+        return await self._everything(), True
 
     async def looks(self) -> AsyncGenerator[Look | Degraded, None]:
         """Says, for one consumer and without end, when to scan; and once each, why changes are seen late.
@@ -110,6 +144,7 @@ class Watcher:
                 yield self._troubles.popleft()
             now = time.monotonic()
             if now >= self._guard.restart_at:
+                self._hinted.everything()
                 if await self._guard.restart():
                     self._inbox.add(Hint(time.monotonic(), reason=Reason.RESTARTED))
                 continue
@@ -127,15 +162,24 @@ class Watcher:
 
     async def _scan_once(self) -> Snapshot:
         self._stop = stop = threading.Event()
+        near = self._hinted.take(self._scanner.directories)
         try:
-            return await asyncio.wrap_future(self._pool.submit(self._timed_scan, stop))
-        except asyncio.CancelledError:
+            snapshot = None
+            if near is not None:
+                snapshot = await asyncio.wrap_future(self._pool.submit(self._scanner.scan_near, near, stop))
+            self._whole = snapshot is None
+            if snapshot is None:
+                snapshot = await asyncio.wrap_future(self._pool.submit(self._timed_scan, stop))
+                self._seen_whole = snapshot.digest
+        except BaseException as error:
             stop.set()
+            self._hinted.everything()
+            if isinstance(error, ScanStopped):
+                raise asyncio.CancelledError from error  # the watcher was closed under a scan
             raise
-        except ScanStopped as stopped:
-            raise asyncio.CancelledError from stopped  # the watcher was closed under a scan
         finally:
             self._looked_at = time.monotonic()
+        return snapshot
 
     def _timed_scan(self, stop: threading.Event) -> Snapshot:
         started, worked = time.monotonic(), time.thread_time()
@@ -182,12 +226,17 @@ class Watcher:
     def _on_events(self, events: Events) -> None:
         def take() -> None:
             self._guard.moved(events.moved)
+            self._hinted.add(events.paths)
             self._inbox.events(events.at, events.paths)
 
         self._in_loop(take)
 
     def _on_failure(self, cause: str) -> None:
-        self._in_loop(lambda: self._guard.failed(cause))
+        def take() -> None:
+            self._guard.failed(cause)
+            self._hinted.everything()
+
+        self._in_loop(take)
 
     def _in_loop(self, action: Callable[[], None]) -> None:
         def act() -> None:

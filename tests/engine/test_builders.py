@@ -10,22 +10,25 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
 import pytest
 
+from devbox.build import fetched
 from devbox.build.buildkit import BuildKitBuilder
 from devbox.build.classic import ClassicBuilder
+from devbox.build.context import content_of
+from devbox.build.filesync import Listings
 from devbox.build.job import Builder, BuildJob
 from devbox.build.pull import pull_missing
 from devbox.engine.docker import DockerEngine
 from devbox.engine.protocol import ContainerSpec
 from devbox.errors import BuildFailed, PullFailed, Superseded
 from devbox.events import BuildLog, BuildStep, Event
-from devbox.model import LABEL_PROJECT, Image, Plan
+from devbox.model import LABEL_PROJECT, Entry, Image, Plan
 from devbox.watch import Scanner
 
 from .conftest import BASE, RealLab
@@ -118,7 +121,11 @@ class Bench:
         return "\n".join(said)
 
 
-@pytest.fixture(params=[BuildKitBuilder, ClassicBuilder], ids=["buildkit", "classic"])
+def fetching(engine: DockerEngine) -> BuildKitBuilder:
+    return BuildKitBuilder(engine, Listings())
+
+
+@pytest.fixture(params=[fetching, BuildKitBuilder, ClassicBuilder], ids=["fetched", "tar", "classic"])
 def bench(request: pytest.FixtureRequest, lab: RealLab, tmp_path: Path) -> Bench:
     make: Callable[[DockerEngine], Builder] = request.param
     return Bench(lab, make(lab.engine), tmp_path)
@@ -126,7 +133,7 @@ def bench(request: pytest.FixtureRequest, lab: RealLab, tmp_path: Path) -> Bench
 
 @pytest.fixture
 def buildkit(lab: RealLab, tmp_path: Path) -> Bench:
-    return Bench(lab, BuildKitBuilder(lab.engine), tmp_path)
+    return Bench(lab, fetching(lab.engine), tmp_path)
 
 
 def on_disk(root: Path) -> dict[str, list[object]]:
@@ -141,7 +148,8 @@ def on_disk(root: Path) -> dict[str, list[object]]:
     return found
 
 
-async def test_the_image_has_what_is_on_disk(bench: Bench) -> None:
+@pytest.mark.parametrize("bytes_name", [True, False])
+async def test_the_image_has_what_is_on_disk(bench: Bench, bytes_name: bool) -> None:
     names = [
         "app/main.py",
         "with space",
@@ -153,7 +161,10 @@ async def test_the_image_has_what_is_on_disk(bench: Bench) -> None:
     ]
     for name in names:
         bench.write(name, f"I am {name}")
-    (bench.root / os.fsdecode(b"bytes-\xff")).write_bytes(bytes(range(256)) * 5000)
+    name = os.fsdecode(b"bytes-\xff") if bytes_name else "bytes"
+    (bench.root / name).write_bytes(bytes(range(256)) * 5000)
+    bench.write("none", "")
+    bench.write(".dockerignore", "nothere\n")
     (bench.root / "script").write_text("#!/bin/sh\n")
     (bench.root / "script").chmod(0o755)
     (bench.root / "private").write_text("x")
@@ -194,6 +205,47 @@ async def test_the_image_is_tagged_and_labelled_and_known_by_its_id(bench: Bench
     assert facts is not None
     assert facts.id == image.id
     assert facts.labels[LABEL_PROJECT] == bench.lab.project
+
+
+async def test_only_what_changed_is_fetched(buildkit: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def content(root: Path, name: str, entry: Entry) -> Iterator[bytes]:
+        read.append(name)
+        return content_of(root, name, entry)
+
+    monkeypatch.setattr(fetched, "content_of", content)
+    dockerfile = FROM + "COPY assets /assets\nCOPY app /app\n"
+    for number in range(20):
+        buildkit.write(f"assets/{number}", f"{number}")
+    buildkit.write("app/main.py", "x = 1\n")
+    buildkit.write("app/gone.py", "")
+    first = await buildkit.build(dockerfile)
+    assert len(read) >= 21
+
+    async def fetched_by(build: Awaitable[Image]) -> set[str]:
+        read.clear()
+        image = await build
+        assert image.steps[1].state == "cached"
+        return set(read) - {"Dockerfile"}
+
+    buildkit.write("app/main.py", "x = 2\n")
+    assert await fetched_by(buildkit.build(dockerfile)) == {"app/main.py"}
+    os.utime(buildkit.root / "assets" / "1", (1, 1))
+    assert await fetched_by(buildkit.build(dockerfile)) == {"assets/1"}
+    (buildkit.root / "app" / "gone.py").unlink()
+    assert await fetched_by(buildkit.build(dockerfile)) == set()
+    image = await buildkit.build(dockerfile)
+    assert image.id != first.id
+    assert await buildkit.output(image, "sh", "-c", "cat /app/*; ls /app") == "x = 2\nmain.py"
+
+
+async def test_an_edit_of_the_same_size_and_time_is_fetched(buildkit: Bench) -> None:
+    for content in ("x = 1", "x = 2"):
+        buildkit.write("main.py", content)
+        os.utime(buildkit.root / "main.py", ns=(10**18, 10**18))
+        image = await buildkit.build(FROM + "COPY main.py /main.py\n")
+        assert await buildkit.output(image, "cat", "/main.py") == content
 
 
 async def test_a_failing_step(bench: Bench) -> None:

@@ -1,12 +1,13 @@
 """What a snapshot says the builder gets, held against what BuildKit really copied into an image.
 
-The tar body of `POST /build?version=2` is filtered by the client, so what is proved here is that a snapshot's
-paths, kinds, modes and contents are those of the image. That the right paths are chosen is held against the
-builder's own matcher in tests/unit/watch/test_ignore.py.
+What is sent is filtered by the client, in a tar body as in a session, so what is proved here is that a
+snapshot's paths, kinds, modes and contents are those of the image. That the right paths are chosen is held
+against the builder's own matcher in tests/unit/watch/test_ignore.py.
 """
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -20,8 +21,12 @@ from pathlib import Path
 import docker
 import pytest
 
+from devbox.build.buildkit import BuildKitBuilder
+from devbox.build.filesync import Listings
+from devbox.build.job import BuildJob
 from devbox.digest import file_digest
-from devbox.model import Entry, Kind, Snapshot
+from devbox.engine import connect
+from devbox.model import Entry, Kind, Plan, Snapshot
 from devbox.watch import Scanner
 
 _DOCKERFILE = "zz.Dockerfile"
@@ -87,12 +92,13 @@ def test_names_kinds_modes_and_contents_are_the_builders(tmp_path: Path, client:
 
     snapshot = Scanner(tmp_path).scan()
 
-    assert _copied(client, tmp_path, snapshot) == snapshot.entries
+    assert _copied(client, _build(client, _tar(tmp_path, snapshot))) == snapshot.entries
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("fetched", [False, True])
+@pytest.mark.parametrize("seed", range(7))
 def test_random_trees_arrive_as_the_snapshot_says(
-    tmp_path: Path, client: docker.APIClient, seed: int
+    tmp_path: Path, client: docker.APIClient, seed: int, fetched: bool
 ) -> None:
     chance = random.Random(seed)
     _grow(tmp_path, chance, depth=3)
@@ -100,7 +106,8 @@ def test_random_trees_arrive_as_the_snapshot_says(
 
     snapshot = Scanner(tmp_path).scan()
 
-    assert _copied(client, tmp_path, snapshot) == snapshot.entries
+    image = asyncio.run(_fetched(tmp_path, snapshot)) if fetched else _build(client, _tar(tmp_path, snapshot))
+    assert _copied(client, image) == snapshot.entries
 
 
 def _grow(directory: Path, chance: random.Random, depth: int) -> None:
@@ -118,8 +125,26 @@ def _grow(directory: Path, chance: random.Random, depth: int) -> None:
             path.chmod(chance.choice((0o644, 0o600, 0o755, 0o444)))
 
 
-def _copied(client: docker.APIClient, root: Path, snapshot: Snapshot) -> Mapping[str, Entry]:
-    image = _build(client, _tar(root, snapshot))
+async def _fetched(root: Path, snapshot: Snapshot) -> str:
+    """The image of a build that fetches the context."""
+    engine = await connect()
+    job = BuildJob(
+        number=1,
+        tag=f"devbox-context-{uuid.uuid4().hex}",
+        root=root,
+        snapshot=snapshot,
+        plan=Plan(""),
+        dockerfile=_DOCKERFILE,
+        labels={},
+        extra={_DOCKERFILE: _INSTRUCTIONS},
+    )
+    try:
+        return (await BuildKitBuilder(engine, Listings()).build(job, lambda _: None)).id
+    finally:
+        await engine.close()
+
+
+def _copied(client: docker.APIClient, image: str) -> Mapping[str, Entry]:
     container = ""
     try:
         container = client.create_container(image, command=["none"])["Id"]

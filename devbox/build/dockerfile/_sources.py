@@ -15,6 +15,7 @@ from devbox.build.dockerfile._shell import expand
 from devbox.build.dockerfile._values import Instruction
 
 _REMOTE = re.compile(r"(?:https?|git|ssh)://|[\w.-]+@[\w.-]+:", re.ASCII)
+_WILD = re.compile(r"[*?\[]")
 _UNKNOWN_PLATFORM = re.compile(r"\$\{(?:" + "|".join(sorted(PLATFORM_ARGS, reverse=True)) + r")\}")
 
 
@@ -42,6 +43,16 @@ class ContextSource:
             return False
         inside = "/".join(names[len(patterns) :]) or names[-1]
         return len(names) < len(patterns) or not self._excluded(inside)
+
+    @property
+    def is_wild(self) -> bool:
+        """Whether it may name any number of paths."""
+        return _WILD.search(self.pattern) is not None
+
+    def leads_through(self, path: str) -> bool:
+        """Whether the source is this path, or lies below it: where that is a link, it is not what its own
+        path tells."""
+        return bool(self.pattern) and path.count("/") <= self.pattern.count("/") and self.matches(path)
 
     def _excluded(self, path: str) -> bool:
         return any(path_matches(pattern, path) for pattern in self.excludes)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from devbox.build.session._files import Files
 from devbox.build.session._logins import logins_service
 from devbox.build.session._secrets import secrets_service
 from devbox.build.session._serve import (
@@ -18,6 +19,7 @@ from devbox.build.session._serve import (
 )
 
 __all__ = [
+    "Files",
     "Services",
     "Session",
     "Stream",

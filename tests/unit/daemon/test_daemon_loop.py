@@ -37,6 +37,7 @@ from devbox.events import (
     ReleaseServed,
 )
 from devbox.model import StepState
+from devbox.watch import pace, watcher
 from tests.unit.build.traces import TRACE, trace, vertex, wire
 from tests.unit.daemon.kit import until
 
@@ -350,3 +351,26 @@ async def test_settings_saved_while_the_dockerfile_is_being_written_are_taken_on
     assert "settings read again" in {event.reason for event in running.of(ChangeIgnored)}
     refusals = [event for event in running.of(ChangeIgnored) if "stay" in event.reason]
     assert len(refusals) == 1
+
+
+async def test_a_change_that_no_event_told_goes_live_with_the_save_of_another_file(
+    running: Running, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In a large context a build begins with what the hints spoke of; the rest is found beside it."""
+    monkeypatch.setattr(watcher, "_QUICK", 0.0)
+    monkeypatch.setattr(pace, "_BACKSTOP_LEAST", 60.0)
+    await running.served(1)
+    (running.folder / "lib").mkdir()
+    (running.folder / "lib" / "unseen").write_text("one\n")
+    os.link(running.folder / "lib" / "unseen", tmp_path / "elsewhere")
+    await until(lambda: running.of(ChangeDetected))
+    await running.served(running.of(BuildStarted)[-1].build)
+    (tmp_path / "elsewhere").write_text("two\n")
+    running.save("main.py", "two\n")
+    await until(
+        lambda: (
+            {"main.py", "lib/unseen"}
+            == {path for event in running.of(ChangeDetected) for path in event.modified}
+        )
+    )
+    await until(lambda: running.of(ReleaseServed)[-1].revision == running.of(BuildStarted)[-1].build)
