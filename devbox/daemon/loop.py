@@ -125,24 +125,10 @@ class Loop:
         if self._guards.engine_lost:
             # Its return looks again.
             return
-        try:
-            reloaded = await self._project.reload()
-            if reloaded:
-                self._news.settings_changed(look.paths)
-                self._follow_disk()
-            if self._inflight.identity is None:
-                await self._project.close_former()
-            source = await self._project.read(hinted=look.reason is Reason.EVENT and not look.extra_files)
-        except ConfigError as error:
-            self._news.settings_refused(error, look.paths)
+        read = await self._read(look)
+        if read is None:
             return
-        except UsageError as error:
-            self._unreadable(error)
-            return
-        self._reading_failed = self._unreadable_told = ""
-        if not source.whole:
-            # A build may begin with what the hints spoke of; all else is looked at beside it.
-            self._look_again()
+        source, reloaded = read
         verdict = decide(
             source.identity,
             building=self._inflight.identity,
@@ -165,6 +151,29 @@ class Loop:
             await self._revert(source, look)
         else:
             await self._build(source, look)
+
+    async def _read(self, look: Look) -> tuple[Source, bool] | None:
+        """What is on disk, and whether the settings are other ones; None where it cannot be used, which is
+        said."""
+        try:
+            reloaded = await self._project.reload()
+            if reloaded:
+                self._news.settings_changed(look.paths)
+                self._follow_disk()
+            if self._inflight.identity is None:
+                await self._project.close_former()
+            source = await self._project.read(hinted=look.reason is Reason.EVENT and not look.extra_files)
+        except ConfigError as error:
+            self._news.settings_refused(error, look.paths)
+            return None
+        except UsageError as error:
+            self._unreadable(error)
+            return None
+        self._reading_failed = self._unreadable_told = ""
+        if not source.whole:
+            # A build may begin with what the hints spoke of; all else is looked at beside it.
+            self._look_again()
+        return source, reloaded
 
     def _unreadable(self, error: UsageError) -> None:
         """Says that no build can start from what is on disk; but what is being saved at this very moment is
