@@ -60,7 +60,7 @@ def make_plan(
         return Plan(cause or _FIRST, _by_text((step, cause or _FIRST) for step in steps))
     paths = changes.paths if changes else ()
     expected = _expected(dockerfile, build_args, target, paths, previous)
-    told = ((rerun.step, _line_reason(rerun, paths, lines or {}) or rerun.reason) for rerun in expected)
+    told = ((rerun.step, _line_reason(rerun, lines or {}) or rerun.reason) for rerun in expected)
     return Plan(cause or _cause(dockerfile, build_args, paths, previous), _by_text(told))
 
 
@@ -87,7 +87,7 @@ def rerun_reasons(
 ) -> Mapping[StepKey, str]:
     """Each step expected to run again, and why; raises DockerfileError as stage_closure does."""
     expected = expected_steps(dockerfile, build_args, target, changed_paths, previous)
-    return {(step.stage, step.instruction.line): reason for step, reason in expected}
+    return {_key(step): reason for step, reason in expected}
 
 
 def affects(
@@ -136,11 +136,11 @@ def _only_copies(step: BuildStep, paths: Sequence[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Rerun:
-    """A step expected to run again, and the step with which running again begins: itself or one before it."""
+    """A step expected to run again, and the changed files with which that begins, in it or before it."""
 
     step: BuildStep
     reason: str
-    root: BuildStep
+    files: tuple[str, ...]
 
 
 def expected_steps(
@@ -163,42 +163,44 @@ def _expected(
     previous: Previous | None,
 ) -> list[_Rerun]:
     found: list[_Rerun] = []
-    # Per stage the step with which running again begins.
+    # Per stage the step with which running again begins, and what each of these steps read that changed.
     roots: dict[int, BuildStep] = {}
+    files: dict[StepKey, tuple[str, ...]] = {}
     for stage in stage_closure(dockerfile, target, build_args):
         old = _steps_before(previous, stage) if previous else None
         root: BuildStep | None = None
         for position, step in enumerate(build_steps(dockerfile, stage, build_args)):
-            begun = step
-            reason = _own_reason(step, paths) or (_difference(old, position, step) if old is not None else "")
+            read = _read_by(step, paths)
+            reason = f"{_listed(read)} changed" if read else ""
+            if not reason and old is not None:
+                reason = _difference(old, position, step)
             if not reason:
                 origin = root or next((roots[index] for index in step.origins if index in roots), None)
-                begun = origin or step
-                reason = _follows(dockerfile, origin, stage) if origin else ""
-            if not reason:
-                continue
+                if origin is None:
+                    continue
+                reason = _follows(dockerfile, origin, stage)
+                read = files[_key(origin)]
             if step.index:
-                found.append(_Rerun(step, reason, begun))
+                found.append(_Rerun(step, reason, read))
             if root is None:
                 from_base = step.instruction.keyword == "FROM" and step.origins and step.origins[0] in roots
                 root = roots[step.origins[0]] if from_base else step
+                files.setdefault(_key(root), read)
         if root:
             roots[stage.index] = root
     return found
 
 
-def _line_reason(rerun: _Rerun, paths: Sequence[str], lines: Mapping[str, str]) -> str:
+def _key(step: BuildStep) -> StepKey:
+    return step.stage, step.instruction.line
+
+
+def _line_reason(rerun: _Rerun, lines: Mapping[str, str]) -> str:
     """Which lines made a RUN run again, '' where that is not known."""
     if rerun.step.instruction.keyword != "RUN":
         return ""
-    read = _read_by(rerun.root, paths)
-    told = next((lines[path] for path in read if lines.get(path)), "")
-    return f"{told}; {len(read) - 1} more changed" if told and len(read) > 1 else told
-
-
-def _own_reason(step: BuildStep, paths: Sequence[str]) -> str:
-    read = _read_by(step, paths)
-    return f"{_listed(read)} changed" if read else ""
+    told = next((lines[path] for path in rerun.files if lines.get(path)), "")
+    return f"{told}; {len(rerun.files) - 1} more changed" if told and len(rerun.files) > 1 else told
 
 
 def _read_by(step: BuildStep, paths: Sequence[str]) -> tuple[str, ...]:
