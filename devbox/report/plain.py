@@ -20,6 +20,7 @@
         devbox: build 7 started: app/main.py
     build.step
         devbox: step 4/6 RUN pip install -r requirements.txt 12.3s (requirements.txt changed)
+        devbox: step 4/6 RUN pip install -r requirements.txt 12.3s (requirements.txt line 3 added: httpx)
         devbox: step builder 2/3 RUN make 0.50s
     build.log
         devbox: pull python:3.13-slim

@@ -156,6 +156,7 @@ EXAMPLES: tuple[Event, ...] = (
     ContextNotice(notice=".env is part of the build context: an env file, which often holds secrets"),
     BuildStarted(build=7, cause="app/main.py"),
     _step(PIP, 12.31, "requirements.txt changed"),
+    _step(PIP, 12.31, "requirements.txt line 3 added: httpx"),
     _step("RUN make", 0.5, stage="builder", index=2, total=3),
     BuildLog(build=7, step="pull python:3.13-slim", line="12.3 MB of 45.6 MB", stream="progress"),
     BuildFailed(
