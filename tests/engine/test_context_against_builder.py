@@ -59,7 +59,7 @@ _RULES = (
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[docker.APIClient]:
-    connected = docker.APIClient(version="auto", timeout=_PATIENCE)
+    connected = docker.from_env(version="auto", timeout=_PATIENCE).api
     yield connected
     connected.close()
 
