@@ -10,9 +10,10 @@ import os
 import re
 import stat
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -20,15 +21,15 @@ import pytest
 from devbox.build import fetched
 from devbox.build.buildkit import BuildKitBuilder
 from devbox.build.classic import ClassicBuilder
-from devbox.build.context import content_of
-from devbox.build.filesync import Listings
+from devbox.build.filesync import Listed, Listings
 from devbox.build.job import Builder, BuildJob
 from devbox.build.pull import pull_missing
+from devbox.build.session import Files, Stream
 from devbox.engine.docker import DockerEngine
 from devbox.engine.protocol import ContainerSpec
 from devbox.errors import BuildFailed, PullFailed, Superseded
 from devbox.events import BuildLog, BuildStep, Event
-from devbox.model import LABEL_PROJECT, Entry, Image, Plan
+from devbox.model import LABEL_PROJECT, Image, Plan
 from devbox.watch import Scanner
 
 from .conftest import BASE, RealLab
@@ -207,27 +208,35 @@ async def test_the_image_is_tagged_and_labelled_and_known_by_its_id(bench: Bench
     assert facts.labels[LABEL_PROJECT] == bench.lab.project
 
 
-async def test_only_what_changed_is_fetched(buildkit: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[str] = []
+@pytest.fixture
+def fetched_paths(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What BuildKit asked for so far, the Dockerfile apart."""
+    paths: list[str] = []
+    packets = fetched._packets
 
-    def content(root: Path, name: str, entry: Entry) -> Iterator[bytes]:
-        read.append(name)
-        return content_of(root, name, entry)
+    def noting(job: BuildJob, early: Mapping[str, bytes], listed: Listed, number: int) -> Iterator[bytes]:
+        if listed.paths[number] != "Dockerfile":
+            paths.append(listed.paths[number])
+        return packets(job, early, listed, number)
 
-    monkeypatch.setattr(fetched, "content_of", content)
+    monkeypatch.setattr(fetched, "_packets", noting)
+    return paths
+
+
+async def test_only_what_changed_is_fetched(buildkit: Bench, fetched_paths: list[str]) -> None:
     dockerfile = FROM + "COPY assets /assets\nCOPY app /app\n"
     for number in range(20):
         buildkit.write(f"assets/{number}", f"{number}")
     buildkit.write("app/main.py", "x = 1\n")
     buildkit.write("app/gone.py", "")
     first = await buildkit.build(dockerfile)
-    assert len(read) >= 21
+    assert len(fetched_paths) == 22
 
     async def fetched_by(build: Awaitable[Image]) -> set[str]:
-        read.clear()
+        fetched_paths.clear()
         image = await build
         assert image.steps[1].state == "cached"
-        return set(read) - {"Dockerfile"}
+        return set(fetched_paths)
 
     buildkit.write("app/main.py", "x = 2\n")
     assert await fetched_by(buildkit.build(dockerfile)) == {"app/main.py"}
@@ -238,6 +247,35 @@ async def test_only_what_changed_is_fetched(buildkit: Bench, monkeypatch: pytest
     image = await buildkit.build(dockerfile)
     assert image.id != first.id
     assert await buildkit.output(image, "sh", "-c", "cat /app/*; ls /app") == "x = 2\nmain.py"
+
+
+async def test_a_build_called_off_while_it_fetches_leaves_what_was_there(
+    buildkit: Bench, fetched_paths: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(500):
+        buildkit.write(f"assets/{number}", f"{number}")
+    dockerfile = FROM + "COPY assets /assets\nCOPY main.py /\n"
+    buildkit.write("main.py", "1")
+    await buildkit.build(dockerfile)
+    assert len(fetched_paths) == 501
+    buildkit.write("main.py", "2")
+    offered: list[Files] = []
+    converse = Files._converse
+
+    async def noting(files: Files, stream: Stream[Any, Any]) -> None:
+        offered.append(files)
+        await converse(files, stream)
+
+    monkeypatch.setattr(Files, "_converse", noting)
+    task = asyncio.create_task(buildkit.build())
+    await until(lambda: any(files.begun for files in offered), 20, every=0.001)
+    task.cancel()
+    await asyncio.wait({task})
+    assert task.cancelled()
+    fetched_paths.clear()
+    buildkit.write("main.py", "3")
+    await buildkit.build()
+    assert fetched_paths == ["main.py"]
 
 
 async def test_an_edit_of_the_same_size_and_time_is_fetched(buildkit: Bench) -> None:
@@ -332,11 +370,11 @@ def running(seconds: str) -> Iterator[Callable[[], bool]]:
     )
 
 
-async def until(true: Callable[[], bool], bound: float) -> None:
+async def until(true: Callable[[], bool], bound: float, every: float = 0.02) -> None:
     deadline = time.monotonic() + bound
     while not true():
         assert time.monotonic() < deadline
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(every)
 
 
 async def test_cancelling_ends_the_step_on_the_engine(bench: Bench) -> None:
