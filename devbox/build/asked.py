@@ -68,8 +68,10 @@ async def session_for(
     # Loading it takes 0.1 s, which most projects never need.
     from devbox.build.session import logins_service, open_session, secrets_service
 
-    services = {**files.services} if files else {}
-    if asked.session:
-        services |= {**secrets_service(asked.secrets), **logins_service(engine)}
+    services = {
+        **secrets_service(asked.secrets),
+        **logins_service(engine),
+        **(files.services if files else {}),
+    }
     async with open_session(engine, services, shared_key) as session:
         yield session.id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 import uuid
@@ -19,7 +20,7 @@ from devbox.build.job import BuildJob, step_info
 from devbox.build.mask import Mask
 from devbox.build.patience import Sending, answered
 from devbox.build.steps import LogPiece, StepTracker
-from devbox.build.trace import decode
+from devbox.build.trace import Trace, decode
 from devbox.digest import file_digest
 from devbox.engine.protocol import BuildRequest, Engine
 from devbox.errors import EngineRefused
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 _TRACE = "moby.buildkit.trace"
 _IMAGE_ID = "moby.image.id"
+_LOAD = "[internal] load build context"
+_TAKEN_WITHIN = 1.0
 
 
 class BuildKitBuilder:
@@ -43,23 +46,40 @@ class BuildKitBuilder:
         self._listings = listings
 
     async def build(self, job: BuildJob, emit: Emit) -> Image:
-        """Sends the context and follows the trace until the image is there; see Builder for the errors."""
+        """Gives the context and follows the trace until the image is there; see Builder for the errors."""
+        async with AsyncExitStack() as stack:
+            session, files = await self._session(job, stack)
+            building = asyncio.create_task(self._build(job, session, files, emit))
+            try:
+                return await asyncio.shield(building)
+            except asyncio.CancelledError:
+                if files is not None and files.begun:
+                    await _taken(files, building)
+                raise
+            finally:
+                building.cancel()
+                await asyncio.wait({building})
+
+    async def _build(self, job: BuildJob, session: str, files: Files | None, emit: Emit) -> Image:
         started = time.monotonic()
         tracker = StepTracker(job.plan.reasons)
         image_id = error = ""
         mask = Mask(job.asked.secrets.values())
-        async with AsyncExitStack() as stack:
-            session, files = await self._session(job, stack)
-            sending = Sending(iter(()) if files else tar_stream(job.root, job.snapshot, job.extra))
-            request = build_request(job, buildkit=True, session=session)
-            answer = self._engine.build(replace(request, fetches=files is not None), iter(sending))
-            async for message in answered(answer, sending):
-                if message.get("id") == _TRACE:
-                    _report(job, tracker, str(message.get("aux", "")), mask, emit)
-                elif message.get("id") == _IMAGE_ID:
-                    image_id = image_id_of(message)
-                elif "error" in message:
-                    error = mask(str(message["error"]))
+        sending = Sending(iter(()) if files else tar_stream(job.root, job.snapshot, job.extra))
+        request = build_request(job, buildkit=True, session=session)
+        answer = self._engine.build(replace(request, fetches=files is not None), iter(sending))
+        async for message in answered(answer, sending):
+            if message.get("id") == _TRACE:
+                trace = decode(str(message.get("aux", "")))
+                _report(job, tracker, trace, mask, emit)
+                if files is not None and any(
+                    vertex.name == _LOAD and vertex.completed for vertex in trace.vertexes
+                ):
+                    files.taken.set()
+            elif message.get("id") == _IMAGE_ID:
+                image_id = image_id_of(message)
+            elif "error" in message:
+                error = mask(str(message["error"]))
         if files is not None and files.failure is not None:
             raise files.failure
         if error:
@@ -91,13 +111,23 @@ class BuildKitBuilder:
         raise build_failed(step.instruction, mask(step.error) or error, log, missing)
 
 
+async def _taken(files: Files, building: asyncio.Task[Image]) -> None:
+    """Lets BuildKit come to the end of fetching the context, for a second at most: where that is broken off,
+    it throws away all that it has, which the next build would have to give again."""
+    taken = asyncio.create_task(files.taken.wait())
+    try:
+        await asyncio.wait({taken, building}, timeout=_TAKEN_WITHIN, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        taken.cancel()
+
+
 def _shared_key(job: BuildJob) -> str:
     """The same for all builds of a folder, and of no other: BuildKit keeps one copy for each."""
     return file_digest([os.fsencode(job.root), job.labels.get(LABEL_PROJECT, "").encode()])
 
 
-def _report(job: BuildJob, tracker: StepTracker, aux: str, mask: Mask, emit: Emit) -> None:
-    steps, lines = tracker.feed(decode(aux))
+def _report(job: BuildJob, tracker: StepTracker, trace: Trace, mask: Mask, emit: Emit) -> None:
+    steps, lines = tracker.feed(trace)
     for step in steps:
         emit(BuildStep(build=job.number, step=step_info(replace(step, error=mask(step.error)))))
     for piece in lines:

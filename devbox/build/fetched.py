@@ -16,6 +16,8 @@ from devbox.model import Entry, Kind
 if TYPE_CHECKING:
     from devbox.build.session import Files
 
+_EARLY_FILES = 200
+_EARLY_BYTES = 2 * 1024 * 1024
 _FOLDER = Entry(Kind.DIRECTORY, 0o755)
 
 
@@ -31,10 +33,24 @@ async def files_for(job: BuildJob, listings: Listings) -> Files | None:
     listed = await asyncio.to_thread(listings.make, entries, partial(link_target, job.root))
     if listed is None or entries.get(job.dockerfile, _FOLDER).kind is not Kind.FILE:
         return None
+    early = await asyncio.to_thread(_read_early, job, listed)
     return Files(
         {"context": listed, "dockerfile": part(listed, (job.dockerfile,))},
-        partial(_packets, job),
+        partial(_packets, job, early),
     )
+
+
+def _read_early(job: BuildJob, listed: Listed) -> Mapping[str, bytes]:
+    """What is likely to be asked for: a file that changed once more by then would break the fetching off,
+    and BuildKit would throw its whole copy away."""
+    files = {path: listed.entries[path] for path in listed.new if path not in job.extra}
+    if len(files) > _EARLY_FILES or sum(entry.size for entry in files.values()) > _EARLY_BYTES:
+        return {}
+    return {
+        path: b"".join(content_of(job.root, path, entry))
+        for path, entry in files.items()
+        if entry.kind is Kind.FILE
+    }
 
 
 def _entries(job: BuildJob) -> Mapping[str, Entry]:
@@ -51,10 +67,12 @@ def _entries(job: BuildJob) -> Mapping[str, Entry]:
     return entries
 
 
-def _packets(job: BuildJob, listed: Listed, number: int) -> Iterator[bytes]:
+def _packets(job: BuildJob, early: Mapping[str, bytes], listed: Listed, number: int) -> Iterator[bytes]:
     path = listed.paths[number]
-    if path in job.extra:
-        yield data(number, job.extra[path])
+    content = job.extra.get(path, early.get(path))
+    if content is not None:
+        if content:
+            yield data(number, content)
     else:
         for piece in content_of(job.root, path, listed.entries[path]):
             yield data(number, piece)

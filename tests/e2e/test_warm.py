@@ -48,6 +48,25 @@ def test_a_saved_file_is_served_warm_and_a_requirement_is_not(sample: Path, star
     assert "requirements.txt" in up.wait_for("release.started", after=seq)["reason"]
 
 
+def test_what_a_base_image_copies_on_its_own_is_served_too(
+    folder: Path, start: StartUp, engine: docker.DockerClient
+) -> None:
+    """The Dockerfile tells nothing of it: all is sent, and no standby can know what became of it."""
+    base = f"devbox-onbuild-{folder.name}"
+    text = b"FROM python:3.13-slim\nWORKDIR /code\nONBUILD COPY server.py .\n"
+    engine.images.build(fileobj=io.BytesIO(text), tag=base)
+    try:
+        write_project(folder, dockerfile=f'FROM {base}\nCMD ["python", "server.py"]\n')
+        up = start()
+        up.served(bound=120)
+        seq = ready(up)["seq"]
+        write_server(folder, "two")
+        assert up.served(after=seq)["strategy"] == "rolling", up.said()
+        up.serves("two")
+    finally:
+        engine.images.remove(base, force=True)
+
+
 @pytest.mark.parametrize(
     ("flags", "user"),
     [("", ""), ("", "USER 1000:1000\n"), ("--chown=worker:worker", "USER worker\n"), ("--chmod=0751", "")],

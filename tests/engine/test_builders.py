@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,15 +20,14 @@ import pytest
 from devbox.build import fetched
 from devbox.build.buildkit import BuildKitBuilder
 from devbox.build.classic import ClassicBuilder
-from devbox.build.context import content_of
-from devbox.build.filesync import Listings
+from devbox.build.filesync import Listed, Listings
 from devbox.build.job import Builder, BuildJob
 from devbox.build.pull import pull_missing
 from devbox.engine.docker import DockerEngine
 from devbox.engine.protocol import ContainerSpec
 from devbox.errors import BuildFailed, PullFailed, Superseded
 from devbox.events import BuildLog, BuildStep, Event
-from devbox.model import LABEL_PROJECT, Entry, Image, Plan
+from devbox.model import LABEL_PROJECT, Image, Plan
 from devbox.watch import Scanner
 
 from .conftest import BASE, RealLab
@@ -207,27 +206,35 @@ async def test_the_image_is_tagged_and_labelled_and_known_by_its_id(bench: Bench
     assert facts.labels[LABEL_PROJECT] == bench.lab.project
 
 
-async def test_only_what_changed_is_fetched(buildkit: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[str] = []
+@pytest.fixture
+def fetched_paths(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What BuildKit asked for so far, the Dockerfile apart."""
+    paths: list[str] = []
+    packets = fetched._packets
 
-    def content(root: Path, name: str, entry: Entry) -> Iterator[bytes]:
-        read.append(name)
-        return content_of(root, name, entry)
+    def noting(job: BuildJob, early: Mapping[str, bytes], listed: Listed, number: int) -> Iterator[bytes]:
+        if listed.paths[number] != "Dockerfile":
+            paths.append(listed.paths[number])
+        return packets(job, early, listed, number)
 
-    monkeypatch.setattr(fetched, "content_of", content)
+    monkeypatch.setattr(fetched, "_packets", noting)
+    return paths
+
+
+async def test_only_what_changed_is_fetched(buildkit: Bench, fetched_paths: list[str]) -> None:
     dockerfile = FROM + "COPY assets /assets\nCOPY app /app\n"
     for number in range(20):
         buildkit.write(f"assets/{number}", f"{number}")
     buildkit.write("app/main.py", "x = 1\n")
     buildkit.write("app/gone.py", "")
     first = await buildkit.build(dockerfile)
-    assert len(read) >= 21
+    assert len(fetched_paths) == 22
 
     async def fetched_by(build: Awaitable[Image]) -> set[str]:
-        read.clear()
+        fetched_paths.clear()
         image = await build
         assert image.steps[1].state == "cached"
-        return set(read) - {"Dockerfile"}
+        return set(fetched_paths)
 
     buildkit.write("app/main.py", "x = 2\n")
     assert await fetched_by(buildkit.build(dockerfile)) == {"app/main.py"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from devbox.build.filesync.packets import END_OF_LISTING, stat
 from devbox.model import Entry, Kind
@@ -13,11 +13,13 @@ LinkTarget = Callable[[str, Entry], str]
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """`packets` are the listing as it is sent; a file is asked for by its place in `paths`."""
+    """`packets` are the listing as it is sent; a file is asked for by its place in `paths`. `new` are those
+    that the listing before did not have like that."""
 
     packets: bytes
     paths: tuple[str, ...]
     entries: Mapping[str, Entry]
+    new: tuple[str, ...] = field(default=(), compare=False)
 
 
 class Listings:
@@ -34,7 +36,8 @@ class Listings:
         whose folders are not among them. `link_target` tells where a link leads."""
         if entries.keys() != self._known.keys():
             self._order(entries)
-        new = [path for path, entry in entries.items() if self._known[path][0] is not entry]
+        known = self._known
+        new = [path for path, entry in entries.items() if _differs(known[path][0], entry)]
         try:
             for path in new:
                 self._known[path] = entries[path], _packet(path, entries[path], link_target)
@@ -44,12 +47,16 @@ class Listings:
         if not all(path in entries and entries[path].kind is Kind.DIRECTORY for path in parents):
             return None
         packets = b"".join([packet for _, packet in self._known.values()])
-        return Listed(packets + END_OF_LISTING, tuple(self._known), entries)
+        return Listed(packets + END_OF_LISTING, tuple(self._known), entries, tuple(new))
 
     def _order(self, entries: Mapping[str, Entry]) -> None:
         """Puts what is known into the order of a walk over these entries."""
         known, new = self._known, (None, b"")
         self._known = {path: known.get(path, new) for path in sorted(entries, key=_in_a_walk)}
+
+
+def _differs(known: Entry | None, entry: Entry) -> bool:
+    return known is not entry and (known is None or known != entry or known.mtime != entry.mtime)
 
 
 def _packet(path: str, entry: Entry, link_target: LinkTarget) -> bytes:

@@ -24,6 +24,7 @@ _PACKET = declare(
 )["Packet"]
 _ASKED, _DONE = 1, 3
 _IGNORE_FILE = ".dockerignore"
+_CONTEXT = "context"
 _PIECE = 256 * 1024
 _NO_MORE = -1
 
@@ -32,12 +33,17 @@ Pieces = Callable[[Listed, int], Iterator[bytes]]
 
 class Files:
     """Serves listings by the names that BuildKit has for them, and what is asked for out of `pieces`, which
-    gives the packets of a file and may raise Superseded; `failure` is the first such error."""
+    gives the packets of a file and may raise Superseded; `failure` is the first such error.
+
+    `begun` is true once BuildKit fetches the context, `taken` is to be set when it has all of it.
+    """
 
     def __init__(self, listings: Mapping[str, Listed], pieces: Pieces) -> None:
         self._listings = listings
         self._pieces = pieces
         self.failure: Superseded | None = None
+        self.begun = False
+        self.taken = asyncio.Event()
 
     @property
     def services(self) -> Services:
@@ -52,6 +58,7 @@ class Files:
         if name not in self._listings:
             raise GRPCError(Status.NOT_FOUND, f"there is no {name}")
         listed = part(self._listings[name], only) if only else self._listings[name]
+        self.begun = self.begun or (not only and name == _CONTEXT)
         try:
             await send(listed.packets)
             await self._answer(stream, send, listed)

@@ -8,13 +8,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn
 
+import pytest
+
+from devbox.build import buildkit
 from devbox.build.buildkit import BuildKitBuilder
+from devbox.build.fetched import files_for
 from devbox.build.filesync import Listings
 from devbox.build.job import BuildJob
+from devbox.build.session import Files
 from devbox.engine.fake import FakeBuild, FakeEngine
 from devbox.engine.protocol import BuildRequest, SessionOffer
 from devbox.errors import EngineRefused
-from devbox.model import Plan
+from devbox.model import Image, Plan
 from devbox.watch import Scanner
 
 
@@ -25,16 +30,9 @@ class _Proxied(FakeEngine):
         raise EngineRefused("cannot open a build session", cause="403")
 
 
-async def _sent(root: Path, engine: FakeEngine, **extra: bytes) -> tuple[BuildRequest, bytes]:
+def _job(root: Path) -> BuildJob:
     (root / "Dockerfile").write_text("FROM base\n")
-    seen: list[tuple[BuildRequest, bytes]] = []
-
-    def answer(request: BuildRequest, context: bytes) -> Iterator[Mapping[str, object]] | tuple[()]:
-        seen.append((request, context))
-        return ()
-
-    engine.builds = [FakeBuild(messages=answer)]  # type: ignore[arg-type] # gives none
-    job = BuildJob(
+    return BuildJob(
         number=1,
         tag="made",
         root=root,
@@ -42,9 +40,18 @@ async def _sent(root: Path, engine: FakeEngine, **extra: bytes) -> tuple[BuildRe
         plan=Plan(""),
         dockerfile="Dockerfile",
         labels={},
-        extra=extra,
     )
-    await BuildKitBuilder(engine, Listings()).build(job, lambda _: None)
+
+
+async def _sent(root: Path, engine: FakeEngine) -> tuple[BuildRequest, bytes]:
+    seen: list[tuple[BuildRequest, bytes]] = []
+
+    def answer(request: BuildRequest, context: bytes) -> Iterator[Mapping[str, object]] | tuple[()]:
+        seen.append((request, context))
+        return ()
+
+    engine.builds = [FakeBuild(messages=answer)]  # type: ignore[arg-type] # gives none
+    await BuildKitBuilder(engine, Listings()).build(_job(root), lambda _: None)
     return seen[0]
 
 
@@ -73,3 +80,54 @@ async def test_without_sessions_all_is_sent(tmp_path: Path) -> None:
     request, context = await _sent(tmp_path, _Proxied())
     assert (request.fetches, request.session) == (False, "")
     assert b"FROM base" in context
+
+
+@pytest.fixture
+def offered(monkeypatch: pytest.MonkeyPatch) -> list[Files]:
+    """What builds offer, from which BuildKit has begun to fetch."""
+    offered: list[Files] = []
+
+    async def begun(job: BuildJob, listings: Listings) -> Files | None:
+        files = await files_for(job, listings)
+        if files is not None:
+            files.begun = True
+            offered.append(files)
+        return files
+
+    monkeypatch.setattr(buildkit, "files_for", begun)
+    return offered
+
+
+async def _called_off(root: Path, engine: FakeEngine) -> asyncio.Task[Image]:
+    asked = asyncio.Event()
+
+    def heard(_request: BuildRequest, _context: bytes) -> tuple[()]:
+        asked.set()
+        return ()
+
+    engine.builds = [FakeBuild(messages=heard, proceed=asyncio.Event())]
+    task = asyncio.create_task(BuildKitBuilder(engine, Listings()).build(_job(root), lambda _: None))
+    await asyncio.wait_for(asked.wait(), 10)
+    task.cancel()
+    return task
+
+
+async def test_a_build_that_is_called_off_lets_the_fetching_end(tmp_path: Path, offered: list[Files]) -> None:
+    engine = FakeEngine()
+    task = await _called_off(tmp_path, engine)
+    await asyncio.wait({task}, timeout=0.05)
+    assert not task.done()
+    assert not engine.cancelled
+    offered[0].taken.set()
+    await asyncio.wait({task}, timeout=10)
+    assert task.cancelled()
+    assert len(engine.cancelled) == 1
+
+
+async def test_but_not_for_ever(
+    tmp_path: Path, offered: list[Files], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(buildkit, "_TAKEN_WITHIN", 0.01)
+    task = await _called_off(tmp_path, FakeEngine())
+    await asyncio.wait({task}, timeout=10)
+    assert task.cancelled()

@@ -125,6 +125,7 @@ def test_an_image() -> None:
                 "Healthcheck": {"Test": ["CMD", "true"]},
                 "WorkingDir": "/app",
                 "User": "app",
+                "OnBuild": ["COPY . /app"],
             },
         }
     )
@@ -138,6 +139,7 @@ def test_an_image() -> None:
     assert (*found.entrypoint, *found.command) == ("python", "-m", "app")
     assert found.healthcheck == ("CMD", "true")
     assert (found.working_directory, found.user) == ("/app", "app")
+    assert found.triggers == ("COPY . /app",)
 
 
 @pytest.mark.parametrize("created", [None, "", "0001-01-01T00:00:00Z", "yesterday"])
