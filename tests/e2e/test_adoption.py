@@ -59,6 +59,7 @@ def test_a_devbox_killed_in_the_middle_of_a_swap_leaves_the_old_revision_and_no_
     folder: Path, start: StartUp, engine: docker.DockerClient
 ) -> None:
     write_project(folder)
+    (folder / "devbox.toml").write_text("warm = false\n")
     first = start()
     first.served(bound=120)
     server = folder / "server.py"

@@ -32,6 +32,7 @@ __all__ = ["Services", "Session", "Stream", "open_session", "streaming", "unary"
 Services = Mapping[str, Method]
 
 _NAME = "devbox"
+_BLOCK_ENDS_WITHIN = 1.0
 _CALLS_END_WITHIN = 1.0
 _EMPTY = declare("devbox.session", {"Empty": ()})["Empty"]
 # A call that BuildKit gives up is no news; without a handler, Python would print it.
@@ -140,7 +141,8 @@ async def open_session(engine: Engine, services: Services, shared_key: str = "")
 
 async def _break(connected: Connected, unbroken: asyncio.Timeout) -> None:
     await connected.ended()
-    unbroken.reschedule(asyncio.get_running_loop().time())
+    # Where all of the engine's connections end, the build's own tells more of it.
+    unbroken.reschedule(asyncio.get_running_loop().time() + _BLOCK_ENDS_WITHIN)
 
 
 def _h2() -> h2.config.H2Configuration:
