@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from devbox.build.staging import survey
@@ -38,10 +38,12 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A standby given to one round, perhaps still in the making; `base` is the source of its image."""
+    """A standby given to one round, perhaps still in the making; `base` is the source of its image, `keep`
+    takes it back where it may still serve another round."""
 
     making: asyncio.Task[Made]
     base: Source
+    keep: Callable[[Claim], bool]
 
     def fitting(self, now: Source) -> Staging | Cold:
         """What makes it equal the image built from `now`; asked once it is made, this is certain."""
@@ -50,6 +52,12 @@ class Claim:
         mounted = mounts(now.config, made.image) if made else now.config.volumes
         script = made.launch.script if made else False
         return fit(self.base, now, mounted, known.__contains__, script=script)
+
+    async def give_back(self, *, touched: bool) -> None:
+        """Ends the claim: the standby goes, unless nothing was done to it and it is wanted; also while this
+        task is being cancelled."""
+        if touched or not self.keep(self):
+            await self.discard()
 
     async def discard(self) -> None:
         """Removes the standby, made or not; also while this task is being cancelled."""
@@ -75,6 +83,7 @@ class Standbys:
         self._learned: dict[str, None] = {}
         self._launches: dict[tuple[str, bytes], Launch] = {}
         self._dropping: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     def prepare(self, serving: Serving | None, source: Source | None) -> None:
         """Begins a standby of what serves, which was built from `source`, unless there is one already."""
@@ -91,8 +100,8 @@ class Standbys:
         self._spare = self._begun(serving, source)
 
     def claim(self, source: Source, serving: Serving | None) -> Claim | Cold:
-        """A standby of what serves, if it can become what will be built from `source`; the caller discards it
-        then.
+        """A standby of what serves, if it can become what will be built from `source`; the caller gives it
+        back.
 
         Where the last one went for a round that was called off, another is begun: beside the build it is made
         sooner than a container that starts cold after it.
@@ -113,15 +122,24 @@ class Standbys:
         return spare
 
     async def close(self) -> None:
-        """Discards the standby."""
+        """Discards the standby, and each one that a round still gives back."""
+        self._closed = True
         self._drop(NOT_YET)
         if self._dropping:
             await asyncio.wait(self._dropping)
 
     def _begun(self, serving: Serving, source: Source) -> Claim:
-        claim = Claim(asyncio.create_task(self._make(serving, source)), source)
+        claim = Claim(asyncio.create_task(self._make(serving, source)), source, self._keep)
         claim.making.add_done_callback(lambda making: self._made(making, serving, source))
         return claim
+
+    def _keep(self, claim: Claim) -> bool:
+        """Whether a standby that is given back as it was waits for another round."""
+        failed = claim.making.done() and (claim.making.cancelled() or claim.making.exception() is not None)
+        if self._closed or self._spare is not None or failed:
+            return False
+        self._spare = claim
+        return True
 
     def _drop(self, why: str) -> None:
         spare, self._spare, self._why_none = self._spare, None, why

@@ -22,13 +22,15 @@ _MADE_WITHIN = 3.0
 
 
 class WarmBoot:
-    """A claimed standby of one round, told to go; whoever does not let it serve discards it."""
+    """A claimed standby of one round, told to go; whoever does not let it serve discards it. Until its files
+    are read nothing was done to it, and another round may have it."""
 
     def __init__(
         self, tools: Tools, work: Work, claim: Claim, readiness: Callable[[ImageFacts], Readiness]
     ) -> None:
         self._tools, self._work, self._claim, self._readiness = tools, work, claim, readiness
         self.staging = Staging()
+        self._touched = False
         self._boot = asyncio.create_task(self._run())
 
     @property
@@ -53,13 +55,13 @@ class WarmBoot:
         await self._claim.making.result().spare.leave()
 
     async def discard(self) -> None:
-        """Removes it, also while this task is being cancelled."""
+        """Removes it, or gives it back as it was; also while this task is being cancelled."""
         await shielded(self._end())
 
     async def _end(self) -> None:
         self._boot.cancel()
         await asyncio.wait({self._boot})
-        await self._claim.discard()
+        await self._claim.give_back(touched=self._touched)
 
     async def _run(self) -> Booted:
         try:
@@ -74,7 +76,9 @@ class WarmBoot:
         self.staging = staging
 
         async def files() -> tuple[StagedFile, ...]:
-            return await asyncio.to_thread(read_staged, source.config.context, source.snapshot, {}, staging)
+            read = await asyncio.to_thread(read_staged, source.config.context, source.snapshot, {}, staging)
+            self._touched = True
+            return read
 
         return await boot(
             self._tools.engine,
