@@ -73,7 +73,7 @@ def _standing_by(up: Up, after: int = 0) -> EventDict:
             'ENTRYPOINT ["./start.sh"]\nCMD ["python", "-m", "uvicorn", "main:app", "--host", "0.0.0.0"]',
             id="entrypoint script, python -m uvicorn",
         ),
-        pytest.param(_FASTAPI, "CMD python main.py", id="shell form, python main.py"),
+        pytest.param(_FASTAPI, "CMD exec python main.py", id="shell form, python main.py"),
         pytest.param(
             _FASTAPI,
             'CMD ["gunicorn", "main:app", "-w", "2", "-k", "uvicorn_worker.UvicornWorker", "-b", ":8000"]',

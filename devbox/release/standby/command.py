@@ -47,6 +47,7 @@ differs 'Max' limits limits
 true
 """
 
+_SHELLS = frozenset({"sh", "ash", "bash", "dash", "ksh", "zsh"})
 _PYTHON = re.compile(r"(?:python|pypy)[\d.]*t?")
 # Without these the interpreter does not read the hook: -I, -E and -S.
 _IGNORES_HOOK = frozenset("IES")
@@ -75,6 +76,8 @@ def launch(look: str, command: Sequence[str]) -> Launch | Cold:
     script = not _direct(argv, tuple(command))
     if count > 1:
         return Cold("several programs run in its container")
+    if posixpath.basename(argv[0]) in _SHELLS:
+        return Cold("a shell stands before the application: write CMD as a list, or `exec` in front of it")
     if not all(_PYTHON.fullmatch(posixpath.basename(path)) for path in (interpreter, argv[0])):
         return Cold("the application is no Python program")
     if _ignores_hook(argv):

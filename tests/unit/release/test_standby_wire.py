@@ -91,6 +91,10 @@ def test_what_stands_before_the_application(
     [
         (look(("granian", "app:app"), exe="/usr/bin/granian"), "the application is no Python program"),
         (look(("gunicorn: master [app]",)), "the application is no Python program"),
+        (
+            look(("/bin/sh", "-c", "python main.py"), exe="/usr/bin/dash"),
+            "a shell stands before the application",
+        ),
         (look(UVICORN, children=2), "several programs run in its container"),
         (look(UVICORN, faults=9), "its entrypoint runs other programs first"),
         (look(("python", "-I", "server.py")), "its interpreter is told to ignore the environment"),
