@@ -6,6 +6,7 @@ the reference says less.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from devbox.build.dockerfile._patterns import replace, trim_prefix, trim_suffix
 from devbox.build.dockerfile._words import SPACES
 from devbox.errors import DockerfileError
 
+_ORDINARY = re.compile(r"""[^$'"\\`<]+""")
 _SPECIAL_PARAMETERS = "@*#?-$!"
 
 
@@ -87,9 +89,18 @@ class _Reader:
             elif self._text.startswith("<<", self._position):
                 found.append((self._heredoc_operator(), False))
             else:
-                found.append((self._next(), True))
+                found.append((self._ordinary(stop), True))
         self._next()
         return found
+
+    def _ordinary(self, stop: str) -> str:
+        """What stands for itself: as much as there is at once, since every save reads the whole Dockerfile."""
+        found = _ORDINARY.match(self._text, self._position)
+        if found is None:
+            return self._next()
+        run = found[0].partition(stop)[0] if stop else found[0]
+        self._position += len(run)
+        return run
 
     def _peek(self) -> str:
         return self._text[self._position : self._position + 1]

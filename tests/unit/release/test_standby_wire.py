@@ -93,7 +93,7 @@ def test_what_stands_before_the_application(
         (look(("gunicorn: master [app]",)), "the application is no Python program"),
         (
             look(("/bin/sh", "-c", "python main.py"), exe="/usr/bin/dash"),
-            "a shell stands before the application",
+            "a shell stands before the application: write CMD as a list, or `exec` in front of it",
         ),
         (look(UVICORN, children=2), "several programs run in its container"),
         (look(UVICORN, faults=9), "its entrypoint runs other programs first"),
