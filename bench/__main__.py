@@ -18,11 +18,11 @@ from bench.chart import as_svg
 from bench.child import BenchError
 from bench.contest import contest
 from bench.contestants import DevboxUp
-from bench.entries import GROUPS, IDLE, NAMES, PACE
+from bench.entries import GROUPS, IDLE, NAMES, PACE, SWAPS
 from bench.figures import summarize
 from bench.idle import Idle, idle
 from bench.machine import this_machine
-from bench.pace import Pace, pace
+from bench.pace import Pace, pace, swaps
 from bench.table import Results, Row, as_json, as_text
 
 OUT = Path(__file__).parent / "out"
@@ -45,7 +45,9 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Time from save to served.")
     parser.add_argument("--edits", type=_count, default=10, metavar="N", help="edits that count (default 10)")
-    parser.add_argument("--saves", type=_count, default=100, metavar="N", help=f"of {PACE} (default 100)")
+    parser.add_argument(
+        "--saves", type=_count, default=100, metavar="N", help=f"of {PACE} and {SWAPS} (default 100)"
+    )
     only = f"of {', '.join(NAMES)}"
     parser.add_argument("--only", type=_names, default=NAMES, metavar="NAME,…", help=only)
     return parser.parse_args()
@@ -70,17 +72,21 @@ async def _bench(edits: int, saves: int, names: tuple[str, ...]) -> None:
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     paced: Pace | None = None
+    swapped: Pace | None = None
     rested: Idle | None = None
     with tempfile.TemporaryDirectory(prefix="devbox-bench-", ignore_cleanup_errors=True) as made:
         scratch = Path(made)
         rows = await _rows(edits, names, scratch)
         if PACE in names:
             paced = await pace(_devbox(scratch, PACE), saves, _tell)
+        if SWAPS in names:
+            swapped = await swaps(_devbox(scratch, SWAPS), saves, _tell)
         if IDLE in names:
             rested = await idle(_devbox(scratch, IDLE), IDLE_SECONDS, _tell)
     machine = await this_machine()
     summaries = {row.name: row.summary for row in rows if row.summary is not None}
-    results = Results(rows, edits, machine, paced, rested, bars(summaries, paced, rested, machine))
+    expected = bars(summaries, paced, swapped, rested, machine)
+    results = Results(rows, edits, machine, paced, swapped, rested, expected)
     OUT.mkdir(exist_ok=True)
     (OUT / "result.json").write_text(json.dumps(as_json(results), indent=2) + "\n")
     (OUT / "chart.svg").write_text(as_svg(results))

@@ -33,7 +33,11 @@ class Bar:
 
 
 def bars(
-    summaries: Mapping[str, Summary], paced: Pace | None, rested: Idle | None, machine: Machine
+    summaries: Mapping[str, Summary],
+    paced: Pace | None,
+    swapped: Pace | None,
+    rested: Idle | None,
+    machine: Machine,
 ) -> tuple[Bar, ...]:
     """Every bar whose figures were measured in this run."""
     slow = slow_builder(machine.engine)
@@ -47,10 +51,12 @@ def bars(
         if over in summaries and under in summaries:
             found.append(Bar(figure, summaries[over].median / summaries[under].median, bar))
     if paced is not None:
+        share = "saves one second apart that were served warm"
+        found.append(Bar(share, paced.share, WARM_SHARE, at_least=True))
+    if swapped is not None:
         found += [
-            Bar("saves one second apart that were served warm", paced.share, WARM_SHARE, at_least=True),
-            Bar(f"failed requests in {paced.swaps} swaps", paced.failed_new + paced.failed_kept, 0),
-            Bar("longest gap between good answers, seconds", paced.longest_gap, LONGEST_GAP),
+            Bar(f"failed requests in {swapped.swaps} swaps", swapped.failed_new + swapped.failed_kept, 0),
+            Bar("longest gap between good answers, seconds", swapped.longest_gap, LONGEST_GAP),
         ]
     if rested is not None:
         found += [

@@ -12,6 +12,8 @@ from bench.figures import Edit
 from bench.load import Load
 
 WARM_UP = 1
+# Twice as many, and on two cores it is the load that is measured.
+EVERY = 0.01
 # What load comes before the save, and after it was served: an old container needs time to end.
 BEFORE = 0.2
 SPREAD = 0.25
@@ -54,7 +56,7 @@ async def contest(
 
 
 async def _measure(contestant: Contestant, url: str, turn: int, text: str) -> Edit:
-    async with Load(url) as load:
+    async with Load(url, EVERY) as load:
         await asyncio.sleep(BEFORE + offset(turn))
         saved = contestant.edit(text)
         try:

@@ -71,5 +71,5 @@ GROUPS = (
         },
     ),
 )
-PACE, IDLE = "pace", "idle"
-NAMES = (*(name for group in GROUPS for name in group.entries), PACE, IDLE)
+PACE, SWAPS, IDLE = "pace", "swaps", "idle"
+NAMES = (*(name for group in GROUPS for name in group.entries), PACE, SWAPS, IDLE)

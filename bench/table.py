@@ -34,6 +34,7 @@ class Results:
     edits: int
     machine: Machine
     pace: Pace | None
+    swaps: Pace | None
     idle: Idle | None
     bars: Sequence[Bar]
 
@@ -54,7 +55,9 @@ def as_text(results: Results) -> str:
     lines = [line.rstrip() for line in _aligned(cells)] if group else []
     lines += _abouts(results.rows)
     if results.pace is not None:
-        lines += ["", *_pace(results.pace)]
+        lines += ["", f"{results.pace.saves} saves one second apart:", *_pace(results.pace)]
+    if results.swaps is not None:
+        lines += ["", f"{results.swaps.saves} saves, each when a standby is ready:", *_pace(results.swaps)]
     if results.idle is not None:
         idle = results.idle
         lines += ["", f"idle: {idle.share:.2%} of a core, {idle.megabytes:.0f} MB, over {idle.seconds:.0f} s"]
@@ -63,7 +66,7 @@ def as_text(results: Results) -> str:
     lines += [
         "",
         f"{results.edits} edits each, in turns within a group, after one that does not count",
-        "requests: one every 5 ms, in turns on a new connection and on one kept alive",
+        "requests meanwhile: one every 10 ms, in turns on a new connection and on one kept alive",
         f"{machine.cores} cores, {machine.kernel}, Python {machine.python}, {machine.engine or 'no engine'}",
     ]
     return "\n".join(lines).strip()
@@ -76,6 +79,7 @@ def as_json(results: Results) -> dict[str, Any]:
         "edits": results.edits,
         "rows": [asdict(row) | {"ratio": ratio(row, results.rows)} for row in results.rows],
         "pace": None if results.pace is None else asdict(results.pace) | {"share": results.pace.share},
+        "swaps": None if results.swaps is None else asdict(results.swaps),
         "idle": None if results.idle is None else asdict(results.idle),
         "bars": [asdict(bar) | {"holds": bar.holds} for bar in results.bars],
     }
@@ -122,10 +126,9 @@ def _parts(split: Mapping[str, float]) -> str:
 def _pace(pace: Pace) -> list[str]:
     failed = f"{pace.failed_new} on new and {pace.failed_kept} on kept connections, of {pace.requests:,}"
     return [
-        f"{pace.saves} saves one second apart, {pace.per_second:.0f} requests a second:",
         f"  {pace.swaps} swaps, {pace.warm} warm; median {pace.median:.3f} s, p95 {pace.p95:.3f} s",
         *(f"  not warm, {count} ×: {reason}" for reason, count in pace.reasons.items()),
-        f"  failed: {failed}; longest gap {pace.longest_gap:.3f} s",
+        f"  {pace.per_second:.0f} requests a second, failed: {failed}; longest gap {pace.longest_gap:.3f} s",
     ]
 
 

@@ -94,7 +94,7 @@ class _Reader:
         return found
 
     def _ordinary(self, stop: str) -> str:
-        """What stands for itself: as much as there is at once, since every save reads the whole Dockerfile."""
+        """What stands for itself, as much as there is at once: every save reads the whole Dockerfile."""
         found = _ORDINARY.match(self._text, self._position)
         if found is None:
             return self._next()

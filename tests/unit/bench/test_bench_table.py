@@ -32,7 +32,7 @@ IDLE = Idle(60.0, 0.004, 61.0)
 
 def results(rows: tuple[Row, ...] = ROWS, pace: Pace | None = None, idle: Idle | None = None) -> Results:
     summaries = {row.name: row.summary for row in rows if row.summary is not None}
-    return Results(rows, 10, MACHINE, pace, idle, bars(summaries, pace, idle, MACHINE))
+    return Results(rows, 10, MACHINE, pace, pace, idle, bars(summaries, pace, pace, idle, MACHINE))
 
 
 def test_the_table_is_aligned_and_compares_with_reload_of_the_same_group() -> None:
@@ -58,7 +58,7 @@ def test_the_text_names_versions_parts_machine_and_who_is_missing() -> None:
 def test_bars_are_those_of_the_figures_that_were_measured() -> None:
     assert [bar.figure for bar in results().bars] == ["warm ÷ uvicorn --reload"]
     assert [bar.holds for bar in results(pace=PACE, idle=IDLE).bars] == [True, False, False, True, True, True]
-    assert bars({}, None, None, MACHINE) == ()
+    assert bars({}, None, None, None, MACHINE) == ()
 
 
 def test_a_bar_says_what_was_measured_and_whether_it_holds() -> None:
