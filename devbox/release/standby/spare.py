@@ -49,10 +49,13 @@ class Spare:
         self._draining.append(asyncio.create_task(self._drain()))
 
     async def refusal(self) -> str:
-        """Why the hook gave up after it was told to go, asked once the container has ended; '' where it was the
-        application that ended, or nothing is told within 1 s."""
-        done, _ = await asyncio.wait(self._draining, timeout=_LAST_WORDS) if self._draining else (set(), None)
-        return next((task.result() for task in done if not task.cancelled()), "")
+        """Why the hook gave up after it was told to go, asked once its container ended; '' where the
+        application ended, or nothing is told within 1 s."""
+        try:
+            async with asyncio.timeout(_LAST_WORDS):
+                return "".join([await asyncio.shield(task) for task in self._draining])
+        except TimeoutError:
+            return ""
 
     async def leave(self) -> None:
         """Lets go of the container's streams; it runs on."""
