@@ -31,7 +31,8 @@ class Settings:
     def __init__(self, root: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> None:
         self._root, self._flags, self._environ = root, flags, environ
         self.config = load(root, flags, environ)
-        self._seen = self._stamp()
+        # Nothing yet: only a load after the look at the files is sure to have read what was seen.
+        self._seen: dict[Path, bytes | None] = {}
         self._refused = ""
 
     def reload(self) -> bool:
@@ -53,17 +54,15 @@ class Settings:
                 raise
             return False
         self._refused = ""
-        # The new files may name env files that the stamp above did not cover.
-        self._seen = self._stamp()
         return self.config != former
 
     def refuse(self, former: Config, reason: str) -> None:
         """Puts the former Config in force again; the refused one is tried again with each `reload`."""
         self.config, self._refused = former, reason
 
-    def _stamp(self) -> tuple[bytes | None, ...]:
-        """The content of every file that the Config comes from."""
-        return tuple(_content(path) for path in self.config.watched_files)
+    def _stamp(self) -> dict[Path, bytes | None]:
+        """The content of every file that the Config comes from, as far as the Config in force names them."""
+        return {path: _content(path) for path in self.config.watched_files}
 
 
 def _content(path: Path) -> bytes | None:

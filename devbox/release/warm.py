@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from devbox.engine.protocol import ContainerFacts, ContainerSpec, Engine, EngineInfo
-from devbox.errors import StandbyFailed
+from devbox.errors import StandbyFailed, StartFailed
 from devbox.model import StagedFile, Staging
 from devbox.release.carry import shielded
 from devbox.release.probe import Readiness, wait_ready
@@ -50,6 +50,10 @@ async def boot(
     try:
         facts = await wait_ready(engine, spare.facts.id, info, readiness)
         await renaming
+    except StartFailed as error:
+        if reason := await spare.refusal():
+            raise StandbyFailed(reason) from error
+        raise
     finally:
         telling.cancel()
         renaming.cancel()

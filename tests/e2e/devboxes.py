@@ -110,10 +110,7 @@ class Up:
             assert self.process.poll() is None, f"devbox ended: {self.said()}"
             return None
 
-        try:
-            event: EventDict = wait_until(found, f"{kind} {fields}", bound)
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.said()}") from None
+        event: EventDict = self.until(found, f"{kind} {fields}", bound)
         return event
 
     def served(self, *, after: int = 0, bound: float = BOUND) -> EventDict:
@@ -138,8 +135,12 @@ class Up:
 
     def serves(self, text: str, path: str = "/", bound: float = BOUND) -> None:
         """Returns once the answer at `path` holds `text`."""
+        self.until(lambda: text in answer(self.url, path), f"{text!r} at {path}", bound)
+
+    def until(self, condition: Callable[[], Any], what: str, bound: float = BOUND) -> Any:
+        """As `wait_until`, and a failure shows everything printed by then."""
         try:
-            wait_until(lambda: text in answer(self.url, path), f"{text!r} at {path}", bound)
+            return wait_until(condition, what, bound)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.said()}") from None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.e2e.apps import write_project, write_server
 from tests.e2e.conftest import StartUp
-from tests.e2e.devboxes import answer, get, wait_until
+from tests.e2e.devboxes import answer, get
 
 _SWAPS = 20
 
@@ -89,12 +89,12 @@ def test_a_changed_port_answers_at_once_and_the_old_one_until_the_swap(folder: P
     dockerfile.write_text(text.replace("echo installing", "false"))
     up.wait_for("build.failed", after=served["seq"])
     settings.write_text(f'ports = ["{second}:8000", "{first}:8000"]\n')
-    wait_until(lambda: answer(f"http://127.0.0.1:{second}") == "one", "the new port")
+    up.until(lambda: answer(f"http://127.0.0.1:{second}") == "one", "the new port")
     assert answer(f"http://127.0.0.1:{first}") == "one"
     settings.write_text(f'ports = ["{second}:8000"]\n')
     dockerfile.write_text(text)
-    wait_until(lambda: up.of("release.served")[-1]["url"].endswith(f":{second}"), "the swap")
-    wait_until(lambda: answer(f"http://127.0.0.1:{first}") == "", "the end of the old port")
+    up.until(lambda: up.of("release.served")[-1]["url"].endswith(f":{second}"), "the swap")
+    up.until(lambda: answer(f"http://127.0.0.1:{first}") == "", "the end of the old port")
     assert answer(f"http://127.0.0.1:{second}") == "one"
 
 

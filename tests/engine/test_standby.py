@@ -21,10 +21,12 @@ from devbox.build.staging import stage, survey
 from devbox.engine import connect
 from devbox.engine.protocol import ContainerSpec, Engine
 from devbox.errors import BuildFailed, StandbyFailed
-from devbox.model import LABEL_PROJECT, Cold, Plan, Snapshot
+from devbox.model import LABEL_PROJECT, Cold, Kind, Plan, Snapshot, StagedFile, StagedPath
+from devbox.release.probe import Readiness
 from devbox.release.standby.look import directories_among
 from devbox.release.standby.spare import Spare, prepare
 from devbox.release.standby.wire import MARKER, Orders, environment
+from devbox.release.warm import boot
 from devbox.watch.scanner import Scanner
 from tests.contract.engine_contract import request_of, tar_of
 from tests.engine.conftest import RealLab
@@ -133,6 +135,19 @@ async def test_a_module_of_the_project_is_not_loaded(lab: RealLab) -> None:
     await spare.go(())
     assert await first_line(lab, spare.facts.id) == "False True"
     await spare.leave()
+
+
+async def test_a_standby_that_gives_up_after_go_says_why(lab: RealLab) -> None:
+    spare = await begun(lab, await image_of(lab, "print('never')"), Orders())
+
+    async def files() -> tuple[StagedFile, ...]:
+        return (StagedFile(StagedPath("/opt/sitecustomize.py", Kind.FILE, mode=0o644)),)
+
+    info = await lab.engine.info()
+    with pytest.raises(StandbyFailed) as caught:
+        await boot(lab.engine, info, spare, files, Readiness(8000), f"{lab.project}-r2", lambda _: None)
+    assert caught.value.what == "/opt/sitecustomize.py changes how the interpreter starts"
+    await spare.discard()
 
 
 NAMES = st.sampled_from(["a", "b", "dir", "dir/a", "dir/b", "dir/sub", "dir/sub/a", "é"])

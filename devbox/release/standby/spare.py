@@ -15,6 +15,7 @@ from devbox.release.standby.payload import bootstrap_tar, staged_tar
 
 READY_WITHIN = 30.0
 _COMMAND_BOUND = 10.0
+_LAST_WORDS = 1.0
 # A name that is not there any more is as good as removed.
 _REMOVE = """
 import os, shutil, sys
@@ -35,7 +36,7 @@ class Spare:
     _engine: Engine
     _attached: Attached
     _interpreter: str
-    _draining: list[asyncio.Task[None]] = field(default_factory=list)
+    _draining: list[asyncio.Task[str]] = field(default_factory=list)
 
     async def go(self, files: tuple[StagedFile, ...]) -> None:
         """Has the files put in place and the application begun; raises StandbyFailed, EngineError."""
@@ -46,6 +47,15 @@ class Spare:
         await self._attached.send(wire.go(files, self.ready.owners))
         # A container whose output nobody takes stands still.
         self._draining.append(asyncio.create_task(self._drain()))
+
+    async def refusal(self) -> str:
+        """Why the hook gave up after it was told to go, asked once its container ended; '' where the
+        application ended, or nothing is told within 1 s."""
+        try:
+            async with asyncio.timeout(_LAST_WORDS):
+                return "".join([await asyncio.shield(task) for task in self._draining])
+        except TimeoutError:
+            return ""
 
     async def leave(self) -> None:
         """Lets go of the container's streams; it runs on."""
@@ -69,10 +79,14 @@ class Spare:
         if len(gone) < len(files):
             await self._engine.put_files(self.facts.id, staged_tar(files, self.ready.owners))
 
-    async def _drain(self) -> None:
+    async def _drain(self) -> str:
+        reason = ""
         with contextlib.suppress(DevboxError):
-            while await self._attached.line() is not None:
-                pass
+            while (line := await self._attached.line()) is not None:
+                said = wire.read(line)
+                if isinstance(said, wire.NotReady):
+                    reason = said.reason
+        return reason
 
 
 async def prepare(engine: Engine, spec: ContainerSpec, orders: wire.Orders) -> Spare:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +31,30 @@ def test_settings_are_read_again_where_a_file_changed(tmp_path: Path) -> None:
     (tmp_path / "devbox.toml").unlink()
     assert settings.reload() is True
     assert settings.config.target == ""
+
+
+@pytest.mark.parametrize("begin", [True, False])
+def test_a_file_that_is_written_while_it_is_read_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begin: bool
+) -> None:
+    """An editor empties a file before it writes: between the two it is one without settings."""
+
+    def caught_empty(root: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
+        config = load(root, flags, environ)
+        write(tmp_path, 'target = "whole"\n')
+        return config
+
+    settings = None if begin else Settings(tmp_path, {}, {})
+    write(tmp_path, "# nothing yet\n")
+    with monkeypatch.context() as patched:
+        patched.setattr("devbox.daemon.source.load", caught_empty)
+        if settings is None:
+            settings = Settings(tmp_path, {}, {})
+        else:
+            settings.reload()
+    assert settings.config.target == ""
+    assert settings.reload() is True
+    assert settings.config.target == "whole"
 
 
 def test_a_bad_change_is_said_once_and_the_former_settings_stay(tmp_path: Path) -> None:
