@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from devbox.build.asked import session_for
 from devbox.build.context import tar_stream
+from devbox.build.exported import Exported
 from devbox.build.failure import blames_engine, build_failed
 from devbox.build.fetched import files_for
 from devbox.build.filesync import Listings
@@ -30,6 +31,7 @@ from devbox.model import LABEL_PROJECT, Image
 if TYPE_CHECKING:
     from devbox.build.session import Files
 
+_REST_WITHIN = 2.0
 _TRACE = "moby.buildkit.trace"
 _IMAGE_ID = "moby.image.id"
 _LOAD = "[internal] load build context"
@@ -44,12 +46,35 @@ class BuildKitBuilder:
         without, and where it cannot, the whole context is sent."""
         self._engine = engine
         self._listings = listings
+        self._rest: asyncio.Task[Image] | None = None
 
     async def build(self, job: BuildJob, emit: Emit) -> Image:
         """Gives the context and follows the trace until the image is there; see Builder for the errors."""
+        there: asyncio.Future[Image] = asyncio.get_running_loop().create_future()
+        whole = asyncio.create_task(self._whole(job, emit, there))
+        try:
+            await asyncio.wait({whole, there}, return_when=asyncio.FIRST_COMPLETED)
+            return there.result() if there.done() else whole.result()
+        finally:
+            if there.done():
+                self._rest = whole
+            else:
+                whole.cancel()
+                await asyncio.wait({whole})
+
+    async def ended(self) -> None:
+        """Returns when the engine is done with a build whose image was there before, within 2 s."""
+        rest, self._rest = self._rest, None
+        if rest is not None:
+            await asyncio.wait({rest}, timeout=_REST_WITHIN)
+            rest.cancel()
+            # The image is there: what became of the rest is nobody's concern.
+            await asyncio.gather(rest, return_exceptions=True)
+
+    async def _whole(self, job: BuildJob, emit: Emit, there: asyncio.Future[Image]) -> Image:
         async with AsyncExitStack() as stack:
             session, files = await self._session(job, stack)
-            building = asyncio.create_task(self._build(job, session, files, emit))
+            building = asyncio.create_task(self._build(job, session, files, emit, there))
             try:
                 return await asyncio.shield(building)
             except asyncio.CancelledError:
@@ -60,22 +85,27 @@ class BuildKitBuilder:
                 building.cancel()
                 await asyncio.wait({building})
 
-    async def _build(self, job: BuildJob, session: str, files: Files | None, emit: Emit) -> Image:
+    async def _build(
+        self, job: BuildJob, session: str, files: Files | None, emit: Emit, there: asyncio.Future[Image]
+    ) -> Image:
+        """The image at the end of the answer; `there` gets it as soon as it can be used."""
         started = time.monotonic()
-        tracker = StepTracker(job.plan.reasons)
+        tracker, exported = StepTracker(job.plan.reasons), Exported()
         image_id = error = ""
         mask = Mask(job.asked.secrets.values())
         sending = Sending(iter(()) if files else tar_stream(job.root, job.snapshot, job.extra))
         request = build_request(job, buildkit=True, session=session)
         answer = self._engine.build(replace(request, fetches=files is not None), iter(sending))
         async for message in answered(answer, sending):
-            if message.get("id") == _TRACE:
+            if message.get("id") == _TRACE and not there.done():
                 trace = decode(str(message.get("aux", "")))
                 _report(job, tracker, trace, mask, emit)
                 if files is not None and any(
                     vertex.name == _LOAD and vertex.completed for vertex in trace.vertexes
                 ):
                     files.taken.set()
+                if written := exported.feed(trace):
+                    there.set_result(Image(written, tracker.steps, time.monotonic() - started))
             elif message.get("id") == _IMAGE_ID:
                 image_id = image_id_of(message)
             elif "error" in message:

@@ -154,6 +154,9 @@ class ClassicBuilder:
             raise EngineRefused("the engine ended the build without an image and without an error")
         return Image(image_id or progress.image, tuple(progress.steps), time.monotonic() - started)
 
+    async def ended(self) -> None:
+        """Nothing goes on after the answer's end."""
+
 
 def _emit(job: BuildJob, steps: list[Step], lines: list[LogPiece], emit: Emit) -> None:
     for step in steps:

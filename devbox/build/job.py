@@ -52,6 +52,9 @@ class Builder(Protocol):
 
     async def build(self, job: BuildJob, emit: Emit) -> Image: ...
 
+    async def ended(self) -> None:
+        """Returns when nothing of a build goes on any more; called once after each, also where it failed."""
+
 
 def step_info(step: Step) -> StepInfo:
     """The event form of a step."""

@@ -25,6 +25,7 @@ from devbox.engine.protocol import ContainerFacts, ContainerSpec, ImageFacts
 from devbox.errors import EngineRefused, PortTaken, StandbyFailed
 from devbox.events import BuildFinished, BuildStarted, ReleaseServed, ReleaseStarted, TimingsInfo
 from devbox.model import Backend, Cold, Image, PortMapping, Revision, Snapshot
+from devbox.release.carry import shielded
 from devbox.release.ports import browser_url, publish, retarget
 from devbox.release.probe import Readiness, backends, must_speak
 from devbox.release.spec import (
@@ -57,12 +58,19 @@ class Round:
         self._claim = claim
         self._confirm_disk = confirm
         self._triggers = False
+        self._builder = _builder(tools)
         self.releasing = False
         self.committed = False
 
     async def run(self) -> Served:
         """Builds and releases; raises WorkError, EngineError, UsageError or Superseded, with what served
         before still serving."""
+        try:
+            return await self._run()
+        finally:
+            await shielded(self._builder.ended())
+
+    async def _run(self) -> Served:
         if isinstance(self._claim, Cold):
             return await self._roll(await self._build(), self._claim.reason)
         standby = WarmBoot(self._tools, self._work, self._claim, self._readiness)
@@ -86,7 +94,7 @@ class Round:
         content = await tools.frontends.settle(
             work.source.dockerfile, work.source.dockerfile_bytes, work.number, tools.emit
         )
-        image = await self._builder().build(await self._job(content), tools.emit)
+        image = await self._builder.build(await self._job(content), tools.emit)
         tools.emit(
             BuildFinished(
                 build=work.number,
@@ -98,12 +106,6 @@ class Round:
         )
         self.releasing = True
         return image
-
-    def _builder(self) -> Builder:
-        tools = self._tools
-        if tools.info.buildkit:
-            return BuildKitBuilder(tools.engine, tools.listings)
-        return ClassicBuilder(tools.engine)
 
     async def _job(self, dockerfile: bytes) -> BuildJob:
         work, source, config = self._work, self._work.source, self._work.source.config
@@ -280,6 +282,12 @@ class Round:
             flip=round(handover.flip, 4),
             total=round(time.monotonic() - work.first_seen, 4),
         )
+
+
+def _builder(tools: Tools) -> Builder:
+    if tools.info.buildkit:
+        return BuildKitBuilder(tools.engine, tools.listings)
+    return ClassicBuilder(tools.engine)
 
 
 def image_tag(project: str, number: int) -> str:
