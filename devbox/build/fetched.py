@@ -11,14 +11,31 @@ from devbox.build.context import content_of, link_target
 from devbox.build.filesync import Listed, Listings, data, finished_file, part
 from devbox.build.job import BuildJob
 from devbox.digest import file_digest
-from devbox.model import Entry, Kind
+from devbox.model import Entry, Kind, Snapshot
 
 if TYPE_CHECKING:
     from devbox.build.session import Files
 
 _EARLY_FILES = 200
 _EARLY_BYTES = 2 * 1024 * 1024
+_UNPACKS_QUICKLY_SINCE = 23
+_FEW, _SMALL = 32, 256 * 1024
 _FOLDER = Entry(Kind.DIRECTORY, 0o755)
+
+
+def worth_fetching(snapshot: Snapshot, engine_version: str) -> bool:
+    """Whether BuildKit has the context sooner by fetching what changed than by being sent all of it.
+
+    Measured, tar body and fetching in turns, medians: on Docker 28 with 10 files 65 and 75 ms, with 100 files
+    91 and 65; on 20.10, which unpacks slowly, with 10 files 149 and 97.
+    """
+    major = engine_version.partition(".")[0]
+    unpacks_quickly = major.isdecimal() and int(major) >= _UNPACKS_QUICKLY_SINCE
+    return not unpacks_quickly or len(snapshot.entries) > _FEW or _size(snapshot) > _SMALL
+
+
+def _size(snapshot: Snapshot) -> int:
+    return sum(entry.size for entry in snapshot.entries.values())
 
 
 async def files_for(job: BuildJob, listings: Listings) -> Files | None:

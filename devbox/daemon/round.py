@@ -11,6 +11,7 @@ from devbox.build.asked import asked_of
 from devbox.build.buildkit import BuildKitBuilder
 from devbox.build.classic import ClassicBuilder
 from devbox.build.dockerfile import base_images
+from devbox.build.fetched import worth_fetching
 from devbox.build.frontend import frontend_of
 from devbox.build.job import Builder, BuildJob, step_info
 from devbox.build.pull import pull_missing
@@ -58,7 +59,7 @@ class Round:
         self._claim = claim
         self._confirm_disk = confirm
         self._triggers = False
-        self._builder = _builder(tools)
+        self._builder = self._chosen_builder()
         self.releasing = False
         self.committed = False
 
@@ -106,6 +107,13 @@ class Round:
         )
         self.releasing = True
         return image
+
+    def _chosen_builder(self) -> Builder:
+        engine, info = self._tools.engine, self._tools.info
+        if not info.buildkit:
+            return ClassicBuilder(engine)
+        fetched = worth_fetching(self._work.source.snapshot, info.version)
+        return BuildKitBuilder(engine, self._tools.listings if fetched else None)
 
     async def _job(self, dockerfile: bytes) -> BuildJob:
         work, source, config = self._work, self._work.source, self._work.source.config
@@ -282,12 +290,6 @@ class Round:
             flip=round(handover.flip, 4),
             total=round(time.monotonic() - work.first_seen, 4),
         )
-
-
-def _builder(tools: Tools) -> Builder:
-    if tools.info.buildkit:
-        return BuildKitBuilder(tools.engine, tools.listings)
-    return ClassicBuilder(tools.engine)
 
 
 def image_tag(project: str, number: int) -> str:

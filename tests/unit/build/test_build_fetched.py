@@ -12,14 +12,14 @@ import pytest
 
 from devbox.build import buildkit
 from devbox.build.buildkit import BuildKitBuilder
-from devbox.build.fetched import files_for
+from devbox.build.fetched import files_for, worth_fetching
 from devbox.build.filesync import Listings
 from devbox.build.job import BuildJob
 from devbox.build.session import Files
 from devbox.engine.fake import FakeBuild, FakeEngine
 from devbox.engine.protocol import BuildRequest, SessionOffer
 from devbox.errors import EngineRefused
-from devbox.model import Image, Plan
+from devbox.model import Entry, Image, Kind, Plan, Snapshot
 from devbox.watch import Scanner
 
 
@@ -131,3 +131,20 @@ async def test_but_not_for_ever(
     task = await _called_off(tmp_path, FakeEngine())
     await asyncio.wait({task}, timeout=10)
     assert task.cancelled()
+
+
+@pytest.mark.parametrize(
+    ("files", "size", "version", "worth"),
+    [
+        (10, 1_000, "28.5.2+dfsg4", False),
+        (10, 1_000, "20.10.24+dfsg1", True),
+        (10, 100_000, "28.5.2", True),
+        (100, 1_000, "28.5.2", True),
+        (10, 1_000, "", True),
+    ],
+)
+def test_a_small_context_is_sent_to_an_engine_that_unpacks_quickly(
+    files: int, size: int, version: str, worth: bool
+) -> None:
+    entries = {f"f{number}": Entry(Kind.FILE, 0o644, "0" * 64, size) for number in range(files)}
+    assert worth_fetching(Snapshot(entries, "digest"), version) is worth
