@@ -12,8 +12,8 @@ from bench.figures import Edit
 from bench.load import Load
 
 WARM_UP = 1
-# Twice as many, and on two cores it is the load that is measured.
-EVERY = 0.01
+# Many more, and on two cores it is the load that is measured.
+EVERY = 0.02
 # What load comes before the save, and after it was served: an old container needs time to end.
 BEFORE = 0.2
 SPREAD = 0.25

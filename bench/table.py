@@ -66,7 +66,7 @@ def as_text(results: Results) -> str:
     lines += [
         "",
         f"{results.edits} edits each, in turns within a group, after one that does not count",
-        "requests meanwhile: one every 10 ms, in turns on a new connection and on one kept alive",
+        "requests meanwhile: one every 20 ms, in turns on a new connection and on one kept alive",
         f"{machine.cores} cores, {machine.kernel}, Python {machine.python}, {machine.engine or 'no engine'}",
     ]
     return "\n".join(lines).strip()
