@@ -15,7 +15,7 @@ from devbox.build.asked import session_for
 from devbox.build.context import tar_stream
 from devbox.build.exported import Exported
 from devbox.build.failure import blames_engine, build_failed
-from devbox.build.fetched import files_for
+from devbox.build.fetched import files_for, folder_modes
 from devbox.build.filesync import Listings
 from devbox.build.job import BuildJob, step_info
 from devbox.build.mask import Mask
@@ -153,7 +153,8 @@ async def _taken(files: Files, building: asyncio.Task[Image]) -> None:
 
 def _shared_key(job: BuildJob) -> str:
     """The same for all builds of a folder, and of no other: BuildKit keeps one copy for each."""
-    return file_digest([os.fsencode(job.root), job.labels.get(LABEL_PROJECT, "").encode()])
+    owner = (os.fsencode(job.root), job.labels.get(LABEL_PROJECT, "").encode())
+    return file_digest([*owner, folder_modes(job.snapshot)])
 
 
 def _report(job: BuildJob, tracker: StepTracker, trace: Trace, mask: Mask, emit: Emit) -> None:

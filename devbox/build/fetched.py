@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,6 +22,19 @@ _EARLY_BYTES = 2 * 1024 * 1024
 _UNPACKS_QUICKLY_SINCE = 23
 _FEW, _SMALL = 32, 256 * 1024
 _FOLDER = Entry(Kind.DIRECTORY, 0o755)
+
+
+def folder_modes(snapshot: Snapshot) -> bytes:
+    """The same for contexts whose folders differ in no mode but that of folders as most are.
+
+    tonistiigi/fsutil, receive.go and diskwriter.go: a folder's new mode is put on the copy that BuildKit has,
+    and not told to what decides about COPY, which then stays cached with the old one. With another key it
+    begins another copy.
+    """
+    modes = {path: entry.mode for path, entry in snapshot.entries.items() if entry.kind is Kind.DIRECTORY}
+    usual = max(Counter(modes.values()).items(), key=lambda item: (item[1], item[0]), default=(0, 0))[0]
+    others = sorted((path, mode) for path, mode in modes.items() if mode != usual)
+    return repr((usual, others)).encode("utf-8", "surrogateescape")
 
 
 def worth_fetching(snapshot: Snapshot, engine_version: str) -> bool:

@@ -147,6 +147,15 @@ def on_disk(root: Path) -> dict[str, list[object]]:
     return found
 
 
+async def test_a_folder_s_new_mode_is_in_the_next_image(bench: Bench) -> None:
+    (bench.root / "app" / "folder").mkdir(parents=True)
+    bench.write("app/folder/file", bench.lab.project)
+    for mode in (0o755, 0o700, 0o750, 0o755):
+        (bench.root / "app" / "folder").chmod(mode)
+        image = await bench.build(FROM + "COPY app /app\n")
+        assert await bench.output(image, "stat", "-c", "%a", "/app/folder") == f"{mode:o}"
+
+
 @pytest.mark.parametrize("bytes_name", [True, False])
 async def test_the_image_has_what_is_on_disk(bench: Bench, bytes_name: bool) -> None:
     names = [
