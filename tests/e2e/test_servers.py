@@ -79,7 +79,6 @@ def _standing_by(up: Up, after: int = 0) -> EventDict:
             'CMD ["gunicorn", "main:app", "-w", "2", "-k", "uvicorn_worker.UvicornWorker", "-b", ":8000"]',
             id="gunicorn with uvicorn workers",
         ),
-        pytest.param(_FASTAPI, 'CMD ["hypercorn", "main:app", "--bind", "0.0.0.0:8000"]', id="hypercorn"),
         pytest.param(
             _FLASK,
             'CMD ["flask", "--app", "main", "run", "--host", "0.0.0.0", "--port", "8000"]',

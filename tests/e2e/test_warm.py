@@ -166,17 +166,6 @@ def test_a_save_that_supersedes_a_warm_round_is_served_warm_too(folder: Path, st
     assert answer(up.url) == "two"
 
 
-def test_a_standby_in_the_making_serves_the_newest_of_two_saves(folder: Path, start: StartUp) -> None:
-    write_project(folder)
-    up = start()
-    seq = up.served(bound=120)["seq"]
-    write_server(folder, "two")
-    up.wait_for("build.started", after=seq)
-    write_server(folder, "three")
-    up.serves("three")
-    assert {event["strategy"] for event in up.of("release.served")[1:]} == {"warm"}, up.said()
-
-
 def test_a_killed_devbox_leaves_no_standby_and_its_warm_revision_is_adopted(
     folder: Path, start: StartUp, engine: docker.DockerClient
 ) -> None:
