@@ -70,6 +70,8 @@ class DevboxUp:
         # A release nobody asked for must not be taken for the one of this edit.
         while not self._served.empty():
             self._served.get_nowait()
+        # The one that waits goes with this edit.
+        self._standby.clear()
         saved = time.monotonic()
         self._app.say(text)
         return saved
