@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from devbox.build.trace import Trace, Vertex
 from devbox.model import Step, StepState
@@ -192,6 +193,8 @@ def _stage_order(nodes: Iterable[_Node], by_digest: Mapping[str, _Node]) -> list
     return order
 
 
+# Each message of a trace is read together with all that came before it.
+@lru_cache(1024)
 def _node(vertex: Vertex) -> _Node | None:
     match = _STEP.fullmatch(vertex.name)
     if match is None:

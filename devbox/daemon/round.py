@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 from devbox.build.asked import asked_of
 from devbox.build.buildkit import BuildKitBuilder
@@ -163,10 +161,10 @@ class Round:
         revision = self._revision(image)
         self._tools.emit(ReleaseStarted(revision=revision.number, strategy="warm"))
         ports = self._ports(standby.image)
-        check = self._spec(standby.image, revision, ports)
-        check = replace(check, name=f"{check.name}-check")
+        spec = self._spec(standby.image, revision, ports)
+        hooks = self._hooks(ports)
         try:
-            handover = await warm(self._tools.engine, booted, standby.staging, check, self._hooks(ports))
+            handover = await warm(self._tools.engine, booted, standby.staging, spec, hooks, standby.previous)
         except StandbyFailed as error:
             return Cold(error.what)
         await standby.serves()
@@ -288,7 +286,7 @@ class Round:
             stage=round(stage, 4),
             boot=round(handover.boot, 4),
             flip=round(handover.flip, 4),
-            total=round(time.monotonic() - work.first_seen, 4),
+            total=round(handover.at - work.first_seen, 4),
         )
 
 

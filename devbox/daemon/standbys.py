@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devbox.build.staging import survey
 from devbox.daemon.fit import fit
@@ -38,15 +38,20 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A standby given to one round, perhaps still in the making; `base` is the source of its image, `keep`
-    takes it back where it may still serve another round."""
+    """A standby given to one round, perhaps still in the making; `base` is the source of its image, `serving`
+    the container it stands by for, `keep` takes it back where it may still serve another round. `certain` is
+    what `fitting` told the round that claimed it, where it was made by then."""
 
     making: asyncio.Task[Made]
     base: Source
+    serving: str
     keep: Callable[[Claim], bool]
+    certain: Staging | None = None
 
     def fitting(self, now: Source) -> Staging | Cold:
         """What makes it equal the image built from `now`; asked once it is made, this is certain."""
+        if self.certain is not None:
+            return self.certain
         made = self.making.result() if self.making.done() else None
         known = made.directories if made else frozenset[str]()
         mounted = mounts(now.config, made.image) if made else now.config.volumes
@@ -119,7 +124,7 @@ class Standbys:
         if isinstance(staging, Cold):
             return staging
         self._spare, self._why_none = None, NOT_YET
-        return spare
+        return replace(spare, certain=staging) if spare.making.done() else spare
 
     async def close(self) -> None:
         """Discards the standby, and each one that a round still gives back."""
@@ -129,8 +134,9 @@ class Standbys:
             await asyncio.wait(self._dropping)
 
     def _begun(self, serving: Serving, source: Source) -> Claim:
-        claim = Claim(asyncio.create_task(self._make(serving, source)), source, self._keep)
-        claim.making.add_done_callback(lambda making: self._made(making, serving, source))
+        making = asyncio.create_task(self._make(serving, source))
+        claim = Claim(making, source, serving.container, self._keep)
+        making.add_done_callback(lambda made: self._made(made, serving, source))
         return claim
 
     def _keep(self, claim: Claim) -> bool:
@@ -138,7 +144,7 @@ class Standbys:
         failed = claim.making.done() and (claim.making.cancelled() or claim.making.exception() is not None)
         if self._closed or self._spare is not None or failed:
             return False
-        self._spare = claim
+        self._spare = replace(claim, certain=None)
         return True
 
     def _drop(self, why: str) -> None:

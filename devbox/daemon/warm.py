@@ -14,7 +14,6 @@ from devbox.errors import EngineError, StandbyFailed, StartFailed
 from devbox.model import Cold, StagedFile, Staging
 from devbox.release.carry import shielded
 from devbox.release.probe import Readiness
-from devbox.release.spec import container_name
 from devbox.release.warm import Booted, boot
 
 # Making one takes well under a second; what takes longer is slower than the rolling way.
@@ -37,6 +36,11 @@ class WarmBoot:
     def image(self) -> ImageFacts:
         """What it was made from; to be asked once it has booted."""
         return self._claim.making.result().image
+
+    @property
+    def previous(self) -> str:
+        """The container that serves until this one does."""
+        return self._claim.serving
 
     async def booted(self) -> Booted | Cold:
         """The standby once it answers, or why it does not; raises Superseded.
@@ -86,6 +90,5 @@ class WarmBoot:
             made.spare,
             files,
             self._readiness(made.image),
-            container_name(source.config.project, work.number),
             lambda container: self._tools.logs.follow(container, work.number),
         )

@@ -1,8 +1,9 @@
 """Blocking calls carried by threads that a cancelled task can end at once.
 
 A thread stuck in a socket read cannot be interrupted, but the socket can be shut down under it. So every
-call runs on a thread of its own and keeps a list of the sockets it uses (`transport` adds them); aborting
-the call shuts them down, which wakes the thread with an error that nobody waits for any more.
+call has a thread to itself and keeps a list of the sockets it uses (`transport` adds them); aborting the
+call shuts them down, which wakes the thread with an error that nobody waits for any more. Threads are used
+again: to start one stops the event loop for a millisecond, and a save takes eight calls.
 """
 
 from __future__ import annotations
@@ -13,13 +14,18 @@ import socket
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 from devbox.errors import EngineUnreachable
 
 T = TypeVar("T")
 
+# What a thread is called while it carries a call, and while it waits for the next one.
 THREAD_NAME = "devbox-engine-call"
+_IDLE_NAME = "devbox-engine-idle"
+# Far more than ever run at once: one that had to wait for a thread might wait for a stream's end.
+_MOST_THREADS = 1000
 # A consumer that is slower than the engine holds the thread back instead of filling the memory.
 _MOST_WAITING_ITEMS = 1000
 # An aborted thread ends within milliseconds unless it is inside somebody else's generator.
@@ -161,15 +167,16 @@ class _Mailbox(Generic[T]):
 
 
 class Calls:
-    """The threads of one adapter: each ends with its work, with its task, or with `close`."""
+    """The calls of one adapter: each ends with its work, with its task, or with `close`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._open: dict[Call, threading.Thread] = {}
+        self._threads = ThreadPoolExecutor(_MOST_THREADS, _IDLE_NAME)
+        self._open: set[Call] = set()
         self._closed = False
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Runs `work` on a thread and returns or raises what it does; cancelling ends the thread."""
+        """Runs `work` on a thread and returns or raises what it does; cancelling ends it."""
 
         def put_result(put: Callable[[T], None]) -> None:
             put(work())
@@ -181,10 +188,10 @@ class Calls:
             await results.aclose()
 
     async def stream(self, work: Callable[[Callable[[T], None]], None]) -> AsyncGenerator[T, None]:
-        """Yields what `work` puts, in order, from the first `anext` on; closing it ends the thread."""
+        """Yields what `work` puts, in order, from the first `anext` on; closing it ends the call."""
         call = Call()
         mailbox: _Mailbox[T] = _Mailbox(call)
-        thread = self._start(call, mailbox, work)
+        self._start(call, mailbox, work)
         try:
             while items := await mailbox.take():
                 for item in items:
@@ -196,40 +203,37 @@ class Calls:
         finally:
             call.abort()
             await mailbox.settle()
-            if mailbox.ended.is_set():
-                # Only its last instructions are left: whoever comes next finds no thread of ours.
-                thread.join()
 
-    def _start(
-        self, call: Call, mailbox: _Mailbox[T], work: Callable[[Callable[[T], None]], None]
-    ) -> threading.Thread:
+    def _start(self, call: Call, mailbox: _Mailbox[T], work: Callable[[Callable[[T], None]], None]) -> None:
         def body() -> None:
+            thread = threading.current_thread()
+            thread.name = THREAD_NAME
             error: BaseException | None = None
             try:
                 call.carry(lambda: work(mailbox.put))
             except BaseException as caught:  # noqa: BLE001 - handed to the waiting task, which raises it
                 error = caught
+            thread.name = _IDLE_NAME
             with self._lock:
-                del self._open[call]
+                self._open.discard(call)
             mailbox.end(error)
 
-        thread = threading.Thread(target=body, name=THREAD_NAME, daemon=False)
         with self._lock:
             if self._closed:
                 raise engine_closed()
-            self._open[call] = thread
-            thread.start()
-        return thread
+            self._open.add(call)
+            self._threads.submit(body)
 
     async def close(self) -> None:
-        """Ends every thread and lets none start again."""
+        """Ends every call and thread, and lets none start again."""
         with self._lock:
             self._closed = True
-            left = dict(self._open)
+            left = tuple(self._open)
+        self._threads.shutdown(wait=False)
         for call in left:
             call.abort()
         deadline = asyncio.get_running_loop().time() + _SETTLE_SECONDS
-        while any(thread.is_alive() for thread in left.values()):
+        while self._open:
             if asyncio.get_running_loop().time() > deadline:
                 break
             await asyncio.sleep(0.005)

@@ -61,6 +61,8 @@ class DockerEngine:
         self._attachments = Attachments(self._calls)
         self._handovers = Handovers(self._calls)
         self._transport = Transport(address, _OLDEST_API)
+        # Of these nobody needs to ask whether they were.
+        self._started: set[str] = set()
 
     async def negotiate(self) -> None:
         """Agrees with the engine on the API's version, within 5 seconds; raises EngineUnreachable."""
@@ -183,6 +185,7 @@ class DockerEngine:
         StartFailed when its command cannot be run at all.
         """
         await self._do(f"cannot start container {facts.short(container)}", objects.start, container)
+        self._started.add(container)
 
     async def stop(self, container: str, grace: float) -> None:
         """Asks it to stop and kills it after `grace` seconds; stopped or gone already is fine."""
@@ -190,17 +193,20 @@ class DockerEngine:
 
     async def remove_container(self, container: str) -> None:
         """Kills and removes it, and no volume; gone already is fine."""
+        self._started.discard(container)
         await self._do(
             f"cannot remove container {facts.short(container)}", objects.remove_container, container
         )
 
     async def wait(self, container: str) -> int:
         """Returns the exit status once the container has ended; raises NotFound when it is removed."""
-        return await self._calls.run(partial(streams.wait, self._transport, container))
+        started = container in self._started
+        return await self._calls.run(partial(streams.wait, self._transport, container, started))
 
     def logs(self, container: str, *, follow: bool, tail: int | None = None) -> AsyncIterator[LogLine]:
         """Lines from the first one on (or the last `tail`); with `follow` until the container ends."""
-        return self._calls.stream(partial(streams.logs, self._transport, container, follow, tail))
+        started = container in self._started
+        return self._calls.stream(partial(streams.logs, self._transport, container, follow, tail, started))
 
     async def exec(
         self, container: str, command: tuple[str, ...], bound: float, user: str = ""

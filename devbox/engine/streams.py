@@ -110,14 +110,20 @@ def pull(transport: Transport, reference: str, put: Callable[[PullProgress], Non
 
 
 def logs(
-    transport: Transport, container: str, follow: bool, tail: int | None, put: Callable[[LogLine], None]
+    transport: Transport,
+    container: str,
+    follow: bool,
+    tail: int | None,
+    started: bool,
+    put: Callable[[LogLine], None],
 ) -> None:
-    """Puts the lines of both streams; a container not started yet is waited for when following."""
+    """Puts the lines of both streams; a container not `started` yet is waited for when following."""
     with translated(f"cannot read the log of {facts.short(container)}", transport.address.url):
         lines, seen = LineAssembler(), SeenMessages()
         since = {"tail": "all" if tail is None else str(tail)}
         if follow:
-            _await_start(transport, container)
+            if not started:
+                _await_start(transport, container)
             for stream, stamp, data in _messages(transport, container, {**since, "follow": "1"}):
                 seen.note(stream, stamp)
                 _put_all(put, lines.feed(stream, data))
@@ -216,10 +222,11 @@ def events(transport: Transport, put: Callable[[EngineEvent], None]) -> None:
                 put(event)
 
 
-def wait(transport: Transport, container: str) -> int:
-    """Blocks until the container, started by now or not, has ended and returns its exit status."""
+def wait(transport: Transport, container: str, started: bool) -> int:
+    """Blocks until the container, `started` by now or not, has ended and returns its exit status."""
     with translated(f"cannot wait for {facts.short(container)}", transport.address.url):
-        _await_start(transport, container)
+        if not started:
+            _await_start(transport, container)
         response = transport.client.post(
             transport.url(f"/containers/{container}/wait"), timeout=_UNTIL_IT_ENDS
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -66,14 +67,19 @@ def backends(facts: ContainerFacts, ports: Sequence[int], engine: EngineInfo) ->
 
 
 async def wait_ready(
-    engine: Engine, container: str, info: EngineInfo, readiness: Readiness
+    engine: Engine,
+    container: str,
+    info: EngineInfo,
+    readiness: Readiness,
+    known: ContainerFacts | None = None,
 ) -> ContainerFacts:
     """Returns once the container is ready; raises StartFailed when it exits or runs out of time.
 
-    The container's end is noticed at once, not at the next poll.
+    The container's end is noticed at once, not at the next poll. Where it has run for a while, what is
+    `known` of it since is not asked again.
     """
     ended = asyncio.ensure_future(engine.wait(container))
-    probing = asyncio.ensure_future(_probe(engine, container, info, readiness))
+    probing = asyncio.ensure_future(_probe(engine, container, info, readiness, known))
     try:
         await asyncio.wait({ended, probing}, return_when=asyncio.FIRST_COMPLETED)
         if probing.done() and isinstance(probing.exception(), EngineError):
@@ -122,11 +128,14 @@ async def log_tail(engine: Engine, container: str) -> tuple[str, ...]:
         return ()
 
 
-async def _probe(engine: Engine, container: str, info: EngineInfo, readiness: Readiness) -> ContainerFacts:
+async def _probe(
+    engine: Engine, container: str, info: EngineInfo, readiness: Readiness, known: ContainerFacts | None
+) -> ContainerFacts:
     deadline = time.monotonic() + readiness.timeout
     target: Backend | None = None
     if readiness.port:
-        target = await _dial_address(engine, container, info, readiness, deadline)
+        target = backends(known, (readiness.port,), info).get(readiness.port) if known else None
+        target = target or await _dial_address(engine, container, info, readiness, deadline)
         await _until_open(engine, container, info, readiness, target, deadline)
     else:
         await asyncio.sleep(_WITHOUT_PORT)
@@ -137,7 +146,7 @@ async def _probe(engine: Engine, container: str, info: EngineInfo, readiness: Re
         await asyncio.sleep(pause)
         # Each question may leave a line in the application's log.
         pause = min(2 * pause, _POLL_HEALTH_MOST)
-    facts = await engine.container(container)
+    facts = known or await engine.container(container)
     if facts is None:
         raise _removed()
     return facts
@@ -153,7 +162,8 @@ async def _until_open(
 ) -> None:
     began = time.monotonic()
     diagnose_at = began + _DIAGNOSE_EVERY
-    while not await _opens(target, patient=not info.reaches_containers):
+    opens = _opens if info.reaches_containers else _opens_behind_proxy
+    while not await opens(target):
         now = time.monotonic()
         if now >= diagnose_at:
             diagnose_at = now + _DIAGNOSE_EVERY
@@ -178,17 +188,29 @@ async def _dial_address(
         await asyncio.sleep(_POLL)
 
 
-async def _opens(target: Backend, *, patient: bool) -> bool:
-    """True where the port accepts. Docker's proxy accepts before the application listens and hangs up at
-    once: `patient` waits a moment for that."""
+async def _opens(target: Backend) -> bool:
+    """True where a container's own address accepts; no stream, for it is asked 250 times a second beside a
+    build and a start."""
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET6 if ":" in target.host else socket.AF_INET) as sock:
+        sock.setblocking(False)
+        try:
+            async with asyncio.timeout(_CONNECT_BOUND):
+                await loop.sock_connect(sock, (target.host, target.port))
+        except (OSError, TimeoutError):
+            return False
+    return True
+
+
+async def _opens_behind_proxy(target: Backend) -> bool:
+    """True where a published port leads to somebody: Docker's proxy accepts before the application listens,
+    and hangs up at once."""
     try:
         async with asyncio.timeout(_CONNECT_BOUND):
             reader, writer = await asyncio.open_connection(target.host, target.port)
     except (OSError, TimeoutError):
         return False
     try:
-        if not patient:
-            return True
         async with asyncio.timeout(0.1):
             return bool(await reader.read(1))
     except TimeoutError:

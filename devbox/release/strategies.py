@@ -26,11 +26,12 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """A container that serves now; seconds it took to boot and to take over."""
+    """A container that serves since `at` (monotonic); seconds it took to boot and to take over."""
 
     container: ContainerFacts
     boot: float
     flip: float
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,8 @@ async def rolling(engine: Engine, info: EngineInfo, candidate: Candidate, hooks:
     except BaseException:
         await _remove(engine, container)
         raise
-    return Handover(facts, ready - began, time.monotonic() - ready)
+    flipped = time.monotonic()
+    return Handover(facts, ready - began, flipped - ready, flipped)
 
 
 async def recreate(
@@ -98,7 +100,8 @@ async def recreate(
         if stopped and previous is not None:
             await _start_again(engine, previous)
         raise
-    return Handover(facts, flipped - began, time.monotonic() - flipped)
+    serves = time.monotonic()
+    return Handover(facts, flipped - began, serves - flipped, serves)
 
 
 async def retire(engine: Engine, container: str, grace: float) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from devbox.engine.protocol import ContainerFacts, ContainerSpec, Engine, EngineInfo
-from devbox.errors import StandbyFailed, StartFailed
+from devbox.errors import EngineError, StandbyFailed, StartFailed
 from devbox.model import StagedFile, Staging
 from devbox.release.carry import shielded
 from devbox.release.probe import Readiness, wait_ready
@@ -33,10 +33,9 @@ async def boot(
     spare: Spare,
     files: Callable[[], Awaitable[tuple[StagedFile, ...]]],
     readiness: Readiness,
-    name: str,
     started: Callable[[str], None],
 ) -> Booted:
-    """Puts the files into the standby, tells it to go and returns once it answers, by then called `name`.
+    """Puts the files into the standby, tells it to go and returns once it answers.
 
     `started` gets its id once it answers, or has not failed for a moment: what fails at once is tried again
     cold, and its words would be told twice. Raises StandbyFailed where it does not go, StartFailed where the
@@ -46,35 +45,42 @@ async def boot(
     await spare.go(await files())
     staged = time.monotonic()
     telling = asyncio.get_running_loop().call_later(_FAILED_BY_THEN, started, spare.facts.id)
-    renaming = asyncio.create_task(engine.rename(spare.facts.id, name))
     try:
-        facts = await wait_ready(engine, spare.facts.id, info, readiness)
-        await renaming
+        facts = await wait_ready(engine, spare.facts.id, info, readiness, spare.facts)
     except StartFailed as error:
         if reason := await spare.refusal():
             raise StandbyFailed(reason) from error
         raise
     finally:
         telling.cancel()
-        renaming.cancel()
-        await asyncio.gather(renaming, return_exceptions=True)
     started(spare.facts.id)
-    return Booted(replace(facts, name=name), staged - began, time.monotonic() - staged)
+    return Booted(facts, staged - began, time.monotonic() - staged)
 
 
 async def warm(
-    engine: Engine, booted: Booted, staging: Staging, check: ContainerSpec, hooks: Hooks
+    engine: Engine, booted: Booted, staging: Staging, spec: ContainerSpec, hooks: Hooks, previous: str
 ) -> Handover:
-    """Moves the ports to a standby that answers, now that its image is there.
+    """Moves the ports to a standby that answers, now that its image is there, and gives it its name.
 
-    Raises StandbyFailed where the new image holds what was removed from the standby: something below the
-    COPYs did. `check` is a container of the new image that is never started. Superseded as `hooks.confirm`.
+    `spec` is what a cold start of the new image would make. Raises StandbyFailed where that image holds what
+    was removed from the standby: something below the COPYs did. Superseded as `hooks.confirm`. On EngineError
+    the ports are at the `previous` container again: a later daemon knows a revision by its name alone.
     """
     began = time.monotonic()
-    await _verify_removals(engine, staging, check)
+    await _verify_removals(engine, staging, replace(spec, name=f"{spec.name}-check"))
     await hooks.confirm()
     await hooks.flip(booted.container)
-    return Handover(booted.container, booted.boot, time.monotonic() - began)
+    flipped = time.monotonic()
+    try:
+        # After the flip: the engine writes it to its disk, which takes as long as all of this.
+        await engine.rename(booted.container.id, spec.name)
+    except EngineError:
+        former = await engine.container(previous)
+        if former is not None:
+            await hooks.flip(former)
+        raise
+    named = replace(booted.container, name=spec.name)
+    return Handover(named, booted.boot, flipped - began, flipped)
 
 
 async def _verify_removals(engine: Engine, staging: Staging, check: ContainerSpec) -> None:

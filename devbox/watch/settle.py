@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from devbox.watch.values import Hint, Reason
 
-_LEAST = 0.006
+_LEAST = 0.003
 # What one save of an editor touches: its own file, and what it keeps beside it.
 _ONE_SAVE = 8
 _PER_PATH = 0.001
@@ -44,7 +44,7 @@ def quiet_time(
 ) -> float:
     """Seconds of silence still wanted after `now` before a burst about `count` paths counts as over.
 
-    6 ms after one saved file, on top of the silence of 5 ms that a report of the event source stands for;
+    3 ms after one saved file, on top of the silence of 5 ms that a report of the event source stands for;
     more the longer the burst goes on, and for more paths than one save touches (a checkout on a busy machine
     was seen to stand still for 0.2 s), 2 s at most; and none any more 10 s after it began, lest a file that
     never rests keeps everything waiting. `busy_since` is when the bursts before it began, where they came so

@@ -145,7 +145,7 @@ async def test_a_standby_that_gives_up_after_go_says_why(lab: RealLab) -> None:
 
     info = await lab.engine.info()
     with pytest.raises(StandbyFailed) as caught:
-        await boot(lab.engine, info, spare, files, Readiness(8000), f"{lab.project}-r2", lambda _: None)
+        await boot(lab.engine, info, spare, files, Readiness(8000), lambda _: None)
     assert caught.value.what == "/opt/sitecustomize.py changes how the interpreter starts"
     await spare.discard()
 

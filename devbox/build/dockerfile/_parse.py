@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from types import MappingProxyType
 
 from devbox.build.dockerfile._checks import check_keyword, check_statement
@@ -16,6 +17,8 @@ from devbox.errors import DockerfileError
 _OFFICIAL_SYNTAX = re.compile(r"(?:[\w.-]+\.[\w.:-]+/)?docker/dockerfile(?:-upstream)?(?:[:@ ]|$)")
 
 
+# The file as it was before and as it is now; most saves leave it alone.
+@lru_cache(8)
 def parse(text: str, path: str = "Dockerfile") -> Dockerfile:
     """Reads a Dockerfile as BuildKit does, or raises DockerfileError with the line and what to do.
 

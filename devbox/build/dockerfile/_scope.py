@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from devbox.build.dockerfile._parse import placed
+from devbox.build.dockerfile._remembered import remembered
 from devbox.build.dockerfile._shell import expand
 from devbox.build.dockerfile._values import Dockerfile, Instruction, Stage
 from devbox.errors import DockerfileError
@@ -88,9 +89,10 @@ def final_scope(dockerfile: Dockerfile, stage: Stage, build_args: Mapping[str, s
     return after
 
 
+@remembered
 def _walk(
     dockerfile: Dockerfile, stage: Stage, build_args: Mapping[str, str]
-) -> Iterator[tuple[Instruction, Scope, Scope]]:
+) -> tuple[tuple[Instruction, Scope, Scope], ...]:
     base = base_of(dockerfile, stage, build_args)
     scope = final_scope(dockerfile, base, build_args) if isinstance(base, Stage) else Scope()
     triggers: list[Instruction] = []
@@ -100,10 +102,12 @@ def _walk(
         ]
     globals_ = global_variables(dockerfile, build_args)
     first, *rest = stage.instructions
+    walked = []
     for instruction in (first, *triggers, *rest):
         after = _after(dockerfile, instruction, scope, build_args, globals_)
-        yield instruction, scope, after
+        walked.append((instruction, scope, after))
         scope = after
+    return tuple(walked)
 
 
 def _after(

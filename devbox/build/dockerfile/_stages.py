@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from devbox.build.dockerfile._checks import did_you_mean
 from devbox.build.dockerfile._mounts import read_mount
 from devbox.build.dockerfile._parse import placed
+from devbox.build.dockerfile._remembered import remembered
 from devbox.build.dockerfile._scope import Scope, base_of, expand_at, walk
 from devbox.build.dockerfile._shell import expand
 from devbox.build.dockerfile._values import Dockerfile, Instruction, Stage
@@ -45,11 +46,16 @@ def stage_closure(
 
     Raises DockerfileError for an unknown target, and for a stage used before it is defined.
     """
+    return _closure(dockerfile, target, build_args or {})
+
+
+@remembered
+def _closure(dockerfile: Dockerfile, target: str, build_args: Mapping[str, str]) -> tuple[Stage, ...]:
     wanted = {resolve_stage(dockerfile, target).index}
     # Stages only use earlier ones, so one pass from the last to the first finds them all.
     for stage in reversed(dockerfile.stages):
         if stage.index in wanted:
-            used = origins(dockerfile, stage, build_args or {})
+            used = origins(dockerfile, stage, build_args)
             wanted.update(origin.index for origin in used if isinstance(origin, Stage))
     return tuple(stage for stage in dockerfile.stages if stage.index in wanted)
 

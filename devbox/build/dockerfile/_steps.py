@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from devbox.build.dockerfile._heredocs import read_opening
 from devbox.build.dockerfile._parse import placed
+from devbox.build.dockerfile._remembered import remembered
 from devbox.build.dockerfile._scope import Scope, base_of, expand_at, walk
 from devbox.build.dockerfile._shell import AS_SHOWN, PLAIN, expand
 from devbox.build.dockerfile._sources import ContextSource, context_sources
@@ -46,6 +47,7 @@ class BuildStep:
     inputs: tuple[object, ...]
 
 
+@remembered
 def build_steps(dockerfile: Dockerfile, stage: Stage, build_args: Mapping[str, str]) -> tuple[BuildStep, ...]:
     """A stage's steps in order, FROM first; raises DockerfileError as stage_closure does."""
     base = base_of(dockerfile, stage, build_args)
