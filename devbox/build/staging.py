@@ -92,10 +92,8 @@ def survey(
 
 
 def _changed(before: Mapping[str, Entry], after: Mapping[str, Entry]) -> Iterator[str]:
-    for path, entry in after.items():
-        known = before.get(path)
-        if known is not entry and known != entry:
-            yield path
+    others = [path for path, entry in after.items() if before.get(path) is not entry]
+    yield from (path for path in others if before.get(path) != after[path])
     yield from (path for path in before if path not in after)
 
 
@@ -103,9 +101,8 @@ def _refuse_links(stages: Iterable[Iterable[BuildStep]], contexts: Both) -> None
     """A source that is a link, or is reached through one, holds what the link's path does not tell."""
     sources = [(step, source) for steps in stages for step in steps for source in step.sources]
     for context in contexts:
-        for path, entry in context.entries.items():
-            if entry.kind is not Kind.SYMLINK:
-                continue
+        links = [path for path, entry in context.entries.items() if entry.kind is Kind.SYMLINK]
+        for path in links:
             for step, source in sources:
                 if source.leads_through(path):
                     raise NotStaged(f"{shown(step)} is not staged: {path} is a link")

@@ -27,6 +27,7 @@ from devbox.watch import Degraded, Look, Reason, Watcher
 
 _INSIST_AFTER = 3
 _SAVING = 0.1
+_BEGUN_BY_THEN = 0.05
 _BACK_OFF = 0.1
 _BACK_OFF_MOST = 2.0
 _SETTLES_MOST = 1.0
@@ -171,8 +172,9 @@ class Loop:
             return None
         self._reading_failed = self._unreadable_told = ""
         if not source.whole:
-            # A build may begin with what the hints spoke of; all else is looked at beside it.
-            self._look_again()
+            # A build may begin with what the hints spoke of; all else is looked at beside it, and not before
+            # it has begun: both would take turns.
+            self._look_again(_BEGUN_BY_THEN)
         return source, reloaded
 
     def _unreadable(self, error: UsageError) -> None:

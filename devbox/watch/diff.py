@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devbox.model import ChangeSet, Entry, Snapshot
+from devbox.model import ChangeSet, Snapshot
 
 
 def diff(
@@ -21,14 +21,11 @@ def diff(
     """
     before = old.entries if old is not None else {}
     after = new.entries
-    added = tuple(sorted(path for path in after if path not in before))
-    removed = tuple(sorted(path for path in before if path not in after))
-    modified = tuple(sorted(path for path, entry in after.items() if _differs(before.get(path), entry)))
+    added = tuple(sorted(after.keys() - before.keys()))
+    removed = tuple(sorted(before.keys() - after.keys()))
+    # Scans hand entries on that did not change, and most did not.
+    others = [path for path, entry in after.items() if before.get(path, entry) is not entry]
+    modified = tuple(sorted(path for path in others if before[path] != after[path]))
     if old is not None and old.digest != new.digest and not (added or removed or modified):
         modified = (dockerfile,)
     return ChangeSet(added, modified, removed, first_seen, last_seen)
-
-
-def _differs(before: Entry | None, after: Entry) -> bool:
-    # Scans hand entries on that did not change, and most did not.
-    return before is not after and before is not None and before != after

@@ -30,6 +30,7 @@ class Listings:
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[Entry | None, bytes]] = {}
+        self._parents: frozenset[str] = frozenset()
 
     def make(self, entries: Mapping[str, Entry], link_target: LinkTarget) -> Listed | None:
         """Lists the entries; None where the protocol has no form for them: names that are no UTF-8, and paths
@@ -43,16 +44,16 @@ class Listings:
                 self._known[path] = entries[path], _packet(path, entries[path], link_target)
         except UnicodeEncodeError:
             return None
-        parents = {path.rpartition("/")[0] for path in entries} - {""}
-        if not all(path in entries and entries[path].kind is Kind.DIRECTORY for path in parents):
+        if not all(path in entries and entries[path].kind is Kind.DIRECTORY for path in self._parents):
             return None
         packets = b"".join([packet for _, packet in self._known.values()])
         return Listed(packets + END_OF_LISTING, tuple(self._known), entries, tuple(new))
 
     def _order(self, entries: Mapping[str, Entry]) -> None:
-        """Puts what is known into the order of a walk over these entries."""
+        """Puts what is known into the order of a walk over these entries, and notes their folders."""
         known, new = self._known, (None, b"")
         self._known = {path: known.get(path, new) for path in sorted(entries, key=_in_a_walk)}
+        self._parents = frozenset(path.rpartition("/")[0] for path in entries) - {""}
 
 
 def _differs(known: Entry | None, entry: Entry) -> bool:
