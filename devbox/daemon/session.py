@@ -39,7 +39,6 @@ from devbox.report import Renderer
 from devbox.report.journal import Journal
 
 EXIT_INTERRUPTED = 130
-_TICK = 0.1
 _SIGNALS = {
     signal.SIGINT: ("Ctrl-C", EXIT_INTERRUPTED),
     signal.SIGTERM: ("terminated", 0),
@@ -218,11 +217,11 @@ def _stopping_on_signals(renderer: Renderer) -> Iterator[_Stop]:
 
 @asynccontextmanager
 async def _ticking(renderer: Renderer, stop: _Stop) -> AsyncIterator[None]:
-    """Moves the renderer's clock ten times a second, and ends the session when nobody reads it any more."""
+    """Moves the renderer's clock at its pace, and ends the session when nobody reads it any more."""
 
     async def tick() -> None:
         while True:
-            await asyncio.sleep(_TICK)
+            await asyncio.sleep(renderer.pace)
             renderer.tick()
             if renderer.closed:
                 stop.ask("nobody reads the output", 0)

@@ -32,6 +32,10 @@ class Renderer(Protocol):
     @property
     def closed(self) -> bool: ...
 
+    @property
+    def pace(self) -> float:
+        """Seconds from one `tick` to the next."""
+
     def __enter__(self) -> Self: ...
 
     def __exit__(
@@ -42,7 +46,7 @@ class Renderer(Protocol):
         """Shows one event; quick."""
 
     def tick(self) -> None:
-        """Moves what moves by itself; to be called ten times a second."""
+        """Moves what moves by itself."""
 
     def message(self, text: str) -> None:
         """Shows a sentence that is no event, such as "stopping … (Ctrl-C again to leave at once)"."""

@@ -19,6 +19,10 @@ class JsonLines:
     def closed(self) -> bool:
         return self._out.closed
 
+    @property
+    def pace(self) -> float:
+        return 1.0
+
     def __enter__(self) -> Self:
         return self
 

@@ -78,6 +78,10 @@ class Live:
     def closed(self) -> bool:
         return self._sink.closed
 
+    @property
+    def pace(self) -> float:
+        return 0.1
+
     def __enter__(self) -> Self:
         self._terminal.enter()
         return self

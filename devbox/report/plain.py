@@ -248,6 +248,10 @@ class Plain:
     def closed(self) -> bool:
         return self._out.closed
 
+    @property
+    def pace(self) -> float:
+        return 1.0
+
     def __enter__(self) -> Self:
         return self
 

@@ -9,6 +9,7 @@ happened in new directories before they were watched.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -23,9 +24,11 @@ from devbox.watch.values import Degraded
 
 RECURSIVE = sys.platform == "darwin"
 
-# Looking for events every so many milliseconds, and for how long without any, 0 being without end. Every 5 ms
-# takes 0.8 % of a core, every 10 half of that.
-_PACES_MS = ((5, 15_000), (10, 105_000), (20, 0))
+# Looking for events every so many milliseconds until so many have passed without one. Every 5 ms takes 0.8 %
+# of a core, every 10 half of that.
+_PACES_MS = ((5, 15_000), (10, 120_000))
+_SLOWEST_MS = 20
+_WITHOUT_END = 0
 _GROUP_MS = 20
 _MODIFIED = 2
 _ATTEMPTS = 3
@@ -57,12 +60,19 @@ class EventSource:
 
     `on_events` and `on_failure(cause)` are called on that thread; after a failure nothing comes any more
     until `arm` is called again. A write is reported within about 10 ms, within 20 ms when nothing happened
-    for 15 seconds, and within 40 ms after two minutes. Not for two threads at once.
+    for 15 seconds to a path that `concerns` us, and within 40 ms after two minutes. Not for two threads at
+    once.
     """
 
-    def __init__(self, on_events: Callable[[Events], None], on_failure: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        on_events: Callable[[Events], None],
+        on_failure: Callable[[str], None],
+        concerns: Callable[[str], bool],
+    ) -> None:
         self._on_events = on_events
         self._on_failure = on_failure
+        self._concerns = concerns
         self._waiting: _Waiting | None = None
 
     def arm(self, directories: Iterable[str]) -> Degraded | None:
@@ -76,7 +86,7 @@ class EventSource:
         notifier = _notifier(possible)
         former, self._waiting = self._waiting, None
         if notifier is not None:
-            self._waiting = _Waiting(notifier, self._on_events, self._on_failure)
+            self._waiting = _Waiting(notifier, self._on_events, self._on_failure, self._concerns)
         if former is not None:
             former.end()
         if len(possible) == len(wanted):
@@ -99,10 +109,12 @@ class _Waiting:
         notifier: RustNotify,
         on_events: Callable[[Events], None],
         on_failure: Callable[[str], None],
+        concerns: Callable[[str], bool],
     ) -> None:
         self._notifier = notifier
         self._on_events = on_events
         self._on_failure = on_failure
+        self._concerns = concerns
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._wait, name="devbox-watch", daemon=True)
         self._thread.start()
@@ -113,9 +125,9 @@ class _Waiting:
         self._notifier.close()
 
     def _wait(self) -> None:
-        pace = 0
+        concerned = time.monotonic()
         while not self._stop.is_set():
-            step, patience = _PACES_MS[pace]
+            step, patience = _pace(1000 * (time.monotonic() - concerned))
             try:
                 changes = self._notifier.watch(_GROUP_MS, step, patience, self._stop)
             except (WatchfilesRustInternalError, OSError) as error:
@@ -123,12 +135,21 @@ class _Waiting:
                     self._on_failure(str(error))
                 return
             if isinstance(changes, str):
-                pace = min(pace + 1, len(_PACES_MS) - 1)
-            else:
-                pace = 0
-                paths = frozenset(path for _, path in changes)
-                moved = frozenset(path for change, path in changes if change != _MODIFIED)
-                self._on_events(Events(time.monotonic(), paths, moved))
+                continue
+            now = time.monotonic()
+            paths = frozenset(path for _, path in changes)
+            if any(self._concerns(path) for path in paths):
+                concerned = now
+            moved = frozenset(path for change, path in changes if change != _MODIFIED)
+            self._on_events(Events(now, paths, moved))
+
+
+def _pace(quiet: float) -> tuple[int, int]:
+    """How often to look after `quiet` milliseconds, and for how long so, both in milliseconds."""
+    for step, until in _PACES_MS:
+        if quiet < until:
+            return step, math.ceil(until - quiet)
+    return _SLOWEST_MS, _WITHOUT_END
 
 
 def _notifier(directories: list[str]) -> RustNotify | None:

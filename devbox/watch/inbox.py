@@ -21,7 +21,7 @@ class Inbox:
     def __init__(self, root: str, always: frozenset[str], ignores: Callable[[str], bool]) -> None:
         """`always` are absolute paths that matter wherever they are; `ignores` is asked about paths relative
         to `root`."""
-        self._root = root
+        self._inside = root.rstrip("/") + "/"
         self._always = always
         self._ignores = ignores
         self._burst: Burst | None = None
@@ -29,14 +29,17 @@ class Inbox:
         self._taken_at = -math.inf
         self._busy_since = self._last_hint = -math.inf
 
+    def concerns(self, path: str) -> bool:
+        """Whether an absolute path lies in the context or is among `always`; for any thread."""
+        return path.startswith(self._inside) or path in self._always
+
     def events(self, at: float, paths: Iterable[str]) -> None:
         """Takes absolute paths as the operating system reports them; those that are neither in the context
         nor among `always` come only from directories shared with others, and count for nothing."""
-        inside = self._root.rstrip("/") + "/"
-        told = sorted(path for path in paths if path.startswith(inside) or path in self._always)
+        told = sorted(path for path in paths if self.concerns(path))
         if not told:
             return
-        names = tuple(path.removeprefix(inside) for path in told)
+        names = tuple(path.removeprefix(self._inside) for path in told)
         aside = len(told) <= _MOST_JUDGED and not any(
             path in self._always or not self._ignores(name) for path, name in zip(told, names, strict=True)
         )

@@ -56,7 +56,7 @@ class Watcher:
         self._hinted = Hinted(str(self._seen_as), frozenset(map(str, always)))
         self._troubles: deque[Degraded] = deque()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="devbox-scan")
-        self._source = EventSource(self._on_events, self._on_failure)
+        self._source = EventSource(self._on_events, self._on_failure, self._inbox.concerns)
         poll = why_poll(str(self.root), os.environ)
         if poll:
             self._troubles.append(Degraded(poll, "saves are found by looking for them, which takes longer"))

@@ -99,8 +99,10 @@ def test_paths_are_told_relative_to_the_context() -> None:
 
 def test_what_others_do_in_a_shared_directory_is_nothing() -> None:
     inbox = _inbox()
-    inbox.events(1.0, ["/else/other", "/px", "/"])
+    others = ["/else/other", "/px", "/"]
+    inbox.events(1.0, others)
     assert inbox.due_in(1.0) == math.inf
+    assert [inbox.concerns(path) for path in (*others, "/p", "/p/a")] == [False, False, False, True, True]
 
 
 def test_an_ignored_path_leads_to_a_look_once_a_second() -> None:
