@@ -191,3 +191,25 @@ def test_somebody_else_than_root_leaves_the_files_to_the_daemon() -> None:
 def test_the_hook_is_python_3_8() -> None:
     for path in HOOK.glob("*.py"):
         ast.parse(path.read_text(), feature_version=(3, 8))
+
+
+@pytest.mark.parametrize(
+    "looks", ["import extra_settings", "assert importlib.util.find_spec('extra_settings')"]
+)
+def test_what_looks_for_a_module_of_the_application_is_loaded_by_the_application(
+    place: Place, looks: str
+) -> None:
+    text = (
+        f"import importlib.util\ntry:\n    {looks}\n    found = True\nexcept Exception:\n    found = False\n"
+    )
+    place.write({"lib/site-packages/plugged.py": text, "app.py": "import plugged; print(plugged.found)"})
+    # The application's own module among them is nothing that was looked for in vain.
+    wanted = wire.Orders(("app", "plugged"))
+    assert place.warm("app.py", wanted=wanted).output == place.cold("app.py").output == "False\n"
+    late = StagedFile(StagedPath(f"{place.root}/extra_settings.py", Kind.FILE, "", 0o644), b"")
+    owners = {"": (os.geteuid(), os.getegid())}
+    for go in (wire.go((late,), owners), None):
+        refused = place.warm("app.py", wanted=wanted, go=go).said
+        assert isinstance(refused, wire.NotReady), refused
+        assert refused.offender == "plugged"
+    assert place.cold("app.py").output == "True\n"

@@ -12,6 +12,19 @@ _LIBRARY = ("site-packages", "dist-packages", "lib-dynload")
 _READ_AT_START = ("sitecustomize.py", "usercustomize.py", "pyvenv.cfg")
 
 
+class _Missed:
+    """Notes which modules were looked for and are not there, and for the sake of which one; finds none."""
+
+    def __init__(self):
+        self.names = {}
+        self.wanted_by = ""
+
+    def find_spec(self, name, path=None, target=None):
+        if path is None:
+            self.names.setdefault(name, self.wanted_by)
+        return None
+
+
 class Loaded:
     """What this interpreter has loaded, and which files it comes from."""
 
@@ -19,6 +32,7 @@ class Loaded:
         self._at_start = at_start
         self._known = set(sys.modules)
         self._files = {}
+        self._missed = _Missed()
         folders = [os.path.dirname(os.__file__)] + [path for path in sys.path if path.endswith(_LIBRARY)]
         self._library = tuple({name + os.sep for path in folders for name in (path, os.path.realpath(path))})
 
@@ -34,7 +48,9 @@ class Loaded:
             return failed
         bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
         before = _state()
+        sys.meta_path.append(self._missed)
         for name in names:
+            self._missed.wanted_by = name
             module, _, attribute = name.partition(":")
             if not self._installed(module.partition(".")[0]):
                 continue
@@ -46,6 +62,7 @@ class Loaded:
                     failed[name] = ("%s: %s" % (type(error).__name__, error))[:200]
             _compare(before, _state(), name)
             self._look_at_new_ones(name)
+        sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self._missed]
         sys.dont_write_bytecode = bytecode
         return failed
 
@@ -65,7 +82,8 @@ class Loaded:
         """Whether a top level module is an installed one, or the interpreter's own."""
         spec = getattr(sys.modules.get(top), "__spec__", None)
         try:
-            finders = (getattr(finder, "find_spec", None) for finder in sys.meta_path)
+            others = [finder for finder in sys.meta_path if finder is not self._missed]
+            finders = (getattr(finder, "find_spec", None) for finder in others)
             spec = spec or next(filter(None, (find(top, None) for find in finders if find)), None)
         except Exception:
             return False
@@ -75,9 +93,11 @@ class Loaded:
         return all(isinstance(place, str) and self._inside(place) for place in places)
 
     def refuse_what_is_hidden(self):
-        """Raises Refused where the application's own folder has a module that it would have got instead."""
+        """Raises Refused where the application's own folder has a module that it would have got instead, or
+        that an installed one looked for in vain while that folder was not yet on the module path."""
         mine = {name for name in sys.modules if "." not in name} - self._at_start
         mine.difference_update(sys.builtin_module_names)
+        missed = self._missed.names
         for folder in self._folders():
             try:
                 names = os.listdir(folder)
@@ -85,11 +105,13 @@ class Loaded:
                 continue
             for name in names:
                 stem, _, suffix = name.partition(".")
-                if stem not in mine:
+                if stem not in mine and stem not in missed:
                     continue
                 place = os.path.join(folder, name)
                 package = os.path.isfile(os.path.join(place, "__init__.py"))
                 if package or (suffix and place.endswith((".py", ".so"))):
+                    if stem not in mine:
+                        raise Refused("it looked for %s, which is at %s" % (stem, place), missed[stem])
                     raise Refused("%s hides a module that is loaded already" % place)
         # Asked now, while nobody waits.
         self._files = {}
