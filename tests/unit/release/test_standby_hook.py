@@ -281,3 +281,13 @@ def _answer(path: Path, target: str) -> bytes:
             time.sleep(0.02)
         finally:
             connection.close()
+
+
+def test_log_records_count_from_the_application_s_start(place: Place) -> None:
+    place.write({"app.py": "import logging; print(logging.makeLogRecord({}).relativeCreated < 1000)"})
+    standby = place.begin((place.python, "app.py"), subprocess.PIPE)
+    assert standby.stdin is not None
+    standby.stdin.write(wire.orders(wire.Orders(("logging",))))
+    standby.stdin.flush()
+    time.sleep(1.5)
+    assert ended(standby, wire.go((), {})).output == "True\n"

@@ -120,6 +120,13 @@ class Loaded:
             if isinstance(file, str):
                 self._files[file] = self._files[os.path.realpath(file)] = module
 
+    def restart_clock(self):
+        """Log records tell their age since `logging` was loaded, which was long ago."""
+        logging = sys.modules.get("logging")
+        if "logging" not in self._at_start and hasattr(logging, "_startTime"):
+            whole = isinstance(logging._startTime, int)
+            logging._startTime = time.time_ns() if whole else time.time()
+
     def _folders(self):
         """The folders outside of the library in which the application looks for modules first."""
         argv = getattr(sys, "argv", [""])

@@ -151,6 +151,7 @@ def _stand_by(at_start):
     for finder in sys.meta_path:
         if hasattr(finder, "invalidate_caches"):
             finder.invalidate_caches()
+    loaded.restart_clock()
     sys.meta_path.insert(0, _Recorder())
     return chained
 
