@@ -202,9 +202,11 @@ def test_what_looks_for_a_module_of_the_application_is_loaded_by_the_application
     text = (
         f"import importlib.util\ntry:\n    {looks}\n    found = True\nexcept Exception:\n    found = False\n"
     )
-    place.write({"lib/site-packages/plugged.py": text, "app.py": "import plugged; print(plugged.found)"})
+    place.write(
+        {"lib/site-packages/plugged.py": text, "app.py": "import plugged; print(plugged.found)", "org.py": ""}
+    )
     # The application's own module among them is nothing that was looked for in vain.
-    wanted = wire.Orders(("app", "plugged"))
+    wanted = wire.Orders(("app", "pickle", "plugged"))
     assert place.warm("app.py", wanted=wanted).output == place.cold("app.py").output == "False\n"
     late = StagedFile(StagedPath(f"{place.root}/extra_settings.py", Kind.FILE, "", 0o644), b"")
     owners = {"": (os.geteuid(), os.getegid())}

@@ -20,7 +20,8 @@ class _Missed:
         self.wanted_by = ""
 
     def find_spec(self, name, path=None, target=None):
-        if path is None:
+        # `pickle` asks for Jython's org.python.core, and an application may well have an `org`.
+        if path is None and name != "org":
             self.names.setdefault(name, self.wanted_by)
         return None
 
