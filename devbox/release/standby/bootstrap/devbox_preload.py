@@ -12,18 +12,30 @@ _LIBRARY = ("site-packages", "dist-packages", "lib-dynload")
 _READ_AT_START = ("sitecustomize.py", "usercustomize.py", "pyvenv.cfg")
 
 
-class _Missed:
-    """Notes which modules were looked for and are not there, and for the sake of which one; finds none."""
+class _Asked:
+    """Notes what modules ask of the world while they are loaded, and for the sake of which one: modules that
+    are not there, and files that they open. Finds no module."""
 
     def __init__(self):
-        self.names = {}
-        self.wanted_by = ""
+        self.modules = {}
+        self.files = {}
+        self.loading = ""
 
     def find_spec(self, name, path=None, target=None):
         # `pickle` asks for Jython's org.python.core, and an application may well have an `org`.
         if path is None and name != "org":
-            self.names.setdefault(name, self.wanted_by)
+            self.modules.setdefault(name, self.loading)
         return None
+
+    def hear(self, event, arguments):
+        """An audit hook, which stays for good: there is no other way to learn what C code opens."""
+        if not self.loading or event != "open" or not isinstance(arguments[0], (str, bytes)):
+            return
+        try:
+            self.files.setdefault(os.path.abspath(os.fsdecode(arguments[0])), self.loading)
+        except (OSError, ValueError):
+            # Whoever opens it fails as well.
+            return
 
 
 class Loaded:
@@ -33,7 +45,8 @@ class Loaded:
         self._at_start = at_start
         self._known = set(sys.modules)
         self._files = {}
-        self._missed = _Missed()
+        self._asked = _Asked()
+        self._opened = {}
         folders = [os.path.dirname(os.__file__)] + [path for path in sys.path if path.endswith(_LIBRARY)]
         self._library = tuple({name + os.sep for path in folders for name in (path, os.path.realpath(path))})
 
@@ -49,9 +62,10 @@ class Loaded:
             return failed
         bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
         before = _state()
-        sys.meta_path.append(self._missed)
+        sys.meta_path.append(self._asked)
+        sys.addaudithook(self._asked.hear)
         for name in names:
-            self._missed.wanted_by = name
+            self._asked.loading = name
             module, _, attribute = name.partition(":")
             if not self._installed(module.partition(".")[0]):
                 continue
@@ -63,7 +77,8 @@ class Loaded:
                     failed[name] = ("%s: %s" % (type(error).__name__, error))[:200]
             _compare(before, _state(), name)
             self._look_at_new_ones(name)
-        sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self._missed]
+        self._asked.loading = ""
+        sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self._asked]
         sys.dont_write_bytecode = bytecode
         return failed
 
@@ -83,7 +98,7 @@ class Loaded:
         """Whether a top level module is an installed one, or the interpreter's own."""
         spec = getattr(sys.modules.get(top), "__spec__", None)
         try:
-            others = [finder for finder in sys.meta_path if finder is not self._missed]
+            others = [finder for finder in sys.meta_path if finder is not self._asked]
             finders = (getattr(finder, "find_spec", None) for finder in others)
             spec = spec or next(filter(None, (find(top, None) for find in finders if find)), None)
         except Exception:
@@ -98,7 +113,7 @@ class Loaded:
         that an installed one looked for in vain while that folder was not yet on the module path."""
         mine = {name for name in sys.modules if "." not in name} - self._at_start
         mine.difference_update(sys.builtin_module_names)
-        missed = self._missed.names
+        missed = self._asked.modules
         for folder in self._folders():
             try:
                 names = os.listdir(folder)
@@ -120,6 +135,8 @@ class Loaded:
             file = getattr(module, "__dict__", {}).get("__file__")
             if isinstance(file, str):
                 self._files[file] = self._files[os.path.realpath(file)] = module
+        opened = {os.path.realpath(file): module for file, module in self._asked.files.items()}
+        self._opened = {file: module for file, module in opened.items() if not self._inside(file)}
 
     def restart_clock(self):
         """Log records tell their age since `logging` was loaded, which was long ago."""
@@ -152,6 +169,9 @@ class Loaded:
             below = real + os.sep
             if real in self._files or any(file.startswith(below) for file in self._files):
                 raise Refused(target + " is loaded already")
+            for file in self._opened:
+                if file == real or file.startswith(below):
+                    raise Refused("it opened " + file, self._opened[file])
             if real.startswith(self._library):
                 raise Refused(target + " lies among the installed packages")
             if name in _READ_AT_START or name.endswith((".pth", "._pth")):
