@@ -19,6 +19,8 @@ from devbox.release.probe import log_tail
 from devbox.release.strategies import retire
 
 _ADOPTED_LATELY = 60.0
+_QUIET = 2.0
+_NEVER_QUIET = 30.0
 
 
 class Service:
@@ -28,6 +30,8 @@ class Service:
         self._tools, self._guards, self._group = tools, guards, group
         self.serving: Serving | None = None
         self._adopted_at = -math.inf
+        self._tidying: asyncio.Task[None] | None = None
+        self._quiet_at = -math.inf
 
     @property
     def number(self) -> int:
@@ -58,9 +62,11 @@ class Service:
         return time.monotonic() - self._adopted_at < _ADOPTED_LATELY
 
     def tidy(self, config: Config) -> None:
-        """Lets images that nobody needs go."""
-        serving = (self.serving.revision.image,) if self.serving is not None else ()
-        self._group.create_task(remove_superseded_images(self._tools.engine, config, serving))
+        """Lets images that nobody needs go, once nothing was built for a moment: removing one keeps the next
+        build waiting (seen with the containerd image store, 0.5 s)."""
+        self._quiet_at = time.monotonic() + _QUIET
+        if self._tidying is None or self._tidying.done():
+            self._tidying = self._group.create_task(self._tidy(config))
 
     async def ended(self, message: AppEnded) -> AppExited | None:
         """Says that the application ended by itself; None where the message is about a former one."""
@@ -90,6 +96,14 @@ class Service:
             return False
         self._follow(self.serving)
         return True
+
+    async def _tidy(self, config: Config) -> None:
+        at_latest = time.monotonic() + _NEVER_QUIET
+        # It waits for a moment that each build puts off.
+        while (left := min(self._quiet_at, at_latest) - time.monotonic()) > 0:  # noqa: ASYNC110
+            await asyncio.sleep(left)
+        serving = (self.serving.revision.image,) if self.serving is not None else ()
+        await remove_superseded_images(self._tools.engine, config, serving)
 
     def _follow(self, serving: Serving) -> None:
         self._guards.watch_app(serving)
