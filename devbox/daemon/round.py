@@ -175,6 +175,9 @@ class Round:
         tools, config = self._tools, self._work.source.config
         revision = self._revision(image)
         tools.emit(ReleaseStarted(revision=revision.number, strategy=config.swap, reason=reason))
+        if tools.info.image_store == "containerd":
+            # It is there, but still being unpacked.
+            await self._builder.ended()
         facts = await tools.engine.image(image.id)
         if facts is None:
             raise EngineRefused(f"the image of build {revision.number} is gone", cause="somebody removed it")

@@ -25,7 +25,15 @@ def test_an_exporter_that_failed_or_never_named_it_made_none() -> None:
     assert Exported().feed(_trace("writing image sha256:abc", completed=2.0)) == ""
 
 
-def test_the_containerd_image_store_is_waited_for() -> None:
+def test_the_containerd_image_store_names_an_image_before_it_unpacks_it() -> None:
     exported = Exported()
-    exported.feed(_trace("exporting manifest sha256:abc", "naming to docker.io/x:r1"))
-    assert exported.feed(_trace(completed=2.0)) == ""
+    assert exported.feed(_trace("exporting manifest sha256:abc", "exporting config sha256:def")) == ""
+    assert exported.feed(_trace("naming to docker.io/x:r1")) == ""
+    assert exported.feed(_trace("unpacking to docker.io/x:r1")) == "sha256:abc"
+
+
+def test_a_manifest_list_gives_the_image_its_id() -> None:
+    exported = Exported()
+    exported.feed(_trace("exporting manifest sha256:abc", "exporting attestation manifest sha256:def"))
+    exported.feed(_trace("exporting manifest list sha256:123", "naming to docker.io/x:r1"))
+    assert exported.feed(_trace(completed=2.0)) == "sha256:123"
