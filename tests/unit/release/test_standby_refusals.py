@@ -217,7 +217,9 @@ def test_what_looks_for_a_module_of_the_application_is_loaded_by_the_application
     assert place.cold("app.py").output == "True\n"
 
 
-@pytest.mark.parametrize("how", ["open('conf/settings.json')", "io.open(os.open(b'conf/settings.json', os.O_RDONLY))"])
+@pytest.mark.parametrize(
+    "how", ["open('conf/settings.json')", "io.open(os.open(b'conf/settings.json', os.O_RDONLY))"]
+)
 def test_what_opens_a_file_that_changes_is_loaded_by_the_application(place: Place, how: str) -> None:
     text = f"import io, json, os\nwith {how} as file:\n    value = json.load(file)\n"
     files = {"lib/site-packages/reader.py": text, "conf/settings.json": '"old"'}
@@ -228,8 +230,8 @@ def test_what_opens_a_file_that_changes_is_loaded_by_the_application(place: Plac
     changed = StagedFile(StagedPath(f"{place.root}/conf/settings.json", Kind.FILE, "", 0o644), b'"new"')
     gone = StagedFile(StagedPath(f"{place.root}/conf", None), b"")
     beside = StagedFile(StagedPath(f"{place.root}/conf/settings.toml", Kind.FILE, "", 0o644), b"")
-    for files in ((changed,), (gone,)):
-        refused = place.warm("app.py", wanted=wanted, go=wire.go(files, owners)).said
+    for staged in (changed, gone):
+        refused = place.warm("app.py", wanted=wanted, go=wire.go((staged,), owners)).said
         assert isinstance(refused, wire.NotReady), refused
         assert (refused.reason, refused.offender) == (f"it opened {place.root}/conf/settings.json", "reader")
     assert place.warm("app.py", wanted=wanted, go=wire.go((beside,), owners)).output == "old\n"
