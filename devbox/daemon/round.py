@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Awaitable, Callable
 
@@ -15,6 +16,7 @@ from devbox.build.job import Builder, BuildJob, step_info
 from devbox.build.pull import pull_missing
 from devbox.build.reach import reached
 from devbox.daemon.fit import only_copied
+from devbox.daemon.outlook import Outlook
 from devbox.daemon.portowner import name_owner
 from devbox.daemon.standbys import Claim
 from devbox.daemon.tools import Tools
@@ -23,10 +25,8 @@ from devbox.daemon.work import Served, Serving, Work
 from devbox.engine.protocol import ContainerFacts, ContainerSpec, ImageFacts
 from devbox.errors import EngineRefused, PortTaken, StandbyFailed
 from devbox.events import BuildFinished, BuildStarted, ReleaseServed, ReleaseStarted, TimingsInfo
-from devbox.model import Backend, Cold, Image, PortMapping, Revision, Snapshot
+from devbox.model import Cold, Image, PortMapping, Revision, Snapshot
 from devbox.release.carry import shielded
-from devbox.release.ports import browser_url, publish, retarget
-from devbox.release.probe import Readiness, backends, must_speak
 from devbox.release.spec import (
     ROLE_IMAGE,
     ROLE_VOLUME,
@@ -56,6 +56,8 @@ class Round:
         self._previous = previous
         self._claim = claim
         self._confirm_disk = confirm
+        usual_boot = previous.boot if previous is not None else math.inf
+        self._outlook = Outlook(tools, work.source.config, usual_boot)
         self._triggers = False
         self._builder = self._chosen_builder()
         self.releasing = False
@@ -72,7 +74,7 @@ class Round:
     async def _run(self) -> Served:
         if isinstance(self._claim, Cold):
             return await self._roll(await self._build(), self._claim.reason)
-        standby = WarmBoot(self._tools, self._work, self._claim, self._readiness)
+        standby = WarmBoot(self._tools, self._work, self._claim, self._outlook.warm_readiness)
         serves = False
         try:
             image = await self._build()
@@ -160,7 +162,7 @@ class Round:
             return booted
         revision = self._revision(image)
         self._tools.emit(ReleaseStarted(revision=revision.number, strategy="warm"))
-        ports = self._ports(standby.image)
+        ports = self._outlook.ports(standby.image)
         spec = self._spec(standby.image, revision, ports)
         hooks = self._hooks(ports)
         try:
@@ -184,7 +186,7 @@ class Round:
         for mount in mounts(config, facts):
             if mount.kind == "volume":
                 await tools.engine.ensure_volume(mount.source, project_labels(config, ROLE_VOLUME))
-        ports = self._ports(facts)
+        ports = self._outlook.ports(facts)
         handover = await self._hand_over(facts, revision, ports)
         return self._served(image, config.swap, ports, handover)
 
@@ -201,8 +203,8 @@ class Round:
         stage: float = 0.0,
     ) -> Served:
         revision = self._revision(image)
-        url = self._url(ports, handover.container)
-        found = tuple(self._backends(handover.container, ports).values())
+        url = self._outlook.url(ports, handover.container)
+        found = tuple(self._outlook.backends(handover.container, ports).values())
         self._tools.emit(
             ReleaseServed(
                 revision=revision.number,
@@ -214,25 +216,8 @@ class Round:
                 steps=len(image.steps),
             )
         )
-        return Served(Serving(revision, handover.container.id, found, url), image)
-
-    def _ports(self, facts: ImageFacts) -> tuple[PortMapping, ...]:
-        """The published mappings with the container ports that this very image serves on."""
-        config = self._work.source.config
-        command = (*facts.entrypoint, *facts.command)
-        if config.ports or config.swap == "recreate":
-            return publish(config.ports, facts.exposed, command)
-        return retarget(self._tools.ports.mappings, facts.exposed, command)
-
-    def _readiness(self, facts: ImageFacts) -> Readiness:
-        config, ports = self._work.source.config, self._ports(facts)
-        return Readiness(
-            port=next((port.container_port for port in ports if port.protocol == "tcp"), 0),
-            health_path=config.health_path,
-            healthcheck=facts.healthcheck,
-            speak=must_speak((*facts.entrypoint, *facts.command)),
-            timeout=config.start_timeout,
-        )
+        serving = Serving(revision, handover.container.id, found, url, boot=handover.boot)
+        return Served(serving, image)
 
     def _spec(self, facts: ImageFacts, revision: Revision, ports: tuple[PortMapping, ...]) -> ContainerSpec:
         return container_spec(self._work.source.config, facts, revision, self._tools.info, ports)
@@ -243,7 +228,7 @@ class Round:
         async def flip(container: ContainerFacts) -> None:
             if self._work.source.config.swap == "rolling":
                 tools.ports.retarget(ports)
-                await tools.ports.flip(self._backends(container, ports))
+                await tools.ports.flip(self._outlook.backends(container, ports))
 
         return Hooks(
             started=lambda container: tools.logs.follow(container, number),
@@ -255,7 +240,7 @@ class Round:
         self, facts: ImageFacts, revision: Revision, ports: tuple[PortMapping, ...]
     ) -> Handover:
         tools, config = self._tools, self._work.source.config
-        candidate = Candidate(self._spec(facts, revision, ports), self._readiness(facts))
+        candidate = Candidate(self._spec(facts, revision, ports), self._outlook.readiness(facts))
         hooks = self._hooks(ports)
         if config.swap == "rolling":
             return await rolling(tools.engine, tools.info, candidate, hooks)
@@ -269,16 +254,6 @@ class Round:
         if not self._work.insist:
             await self._confirm_disk(self._work)
         self.committed = True
-
-    def _backends(self, container: ContainerFacts, ports: tuple[PortMapping, ...]) -> dict[int, Backend]:
-        return backends(container, tuple(port.container_port for port in ports), self._tools.info)
-
-    def _url(self, ports: tuple[PortMapping, ...], container: ContainerFacts) -> str:
-        if self._work.source.config.swap == "rolling":
-            return self._tools.ports.urls[0]
-        first = ports[0]
-        published = container.published.get(f"{first.container_port}/{first.protocol}", ())
-        return browser_url(first, published[0].port if published else first.host_port)
 
     def _timings(self, image: Image, handover: Handover, stage: float) -> TimingsInfo:
         work = self._work

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -84,13 +85,15 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """The container that serves, and where."""
+    """The container that serves, and where; `boot` is how long its start took, in seconds, infinite where
+    nobody saw it."""
 
     revision: Revision
     container: str
     backends: tuple[Backend, ...]
     url: str
     alive: bool = True
+    boot: float = math.inf
 
     @property
     def identity(self) -> Identity:

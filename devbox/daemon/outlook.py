@@ -1,0 +1,60 @@
+"""What an image will show to the outside: where it is reached, and when it counts as ready."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from devbox.config import Config
+from devbox.daemon.tools import Tools
+from devbox.engine.protocol import ContainerFacts, ImageFacts
+from devbox.model import Backend, PortMapping
+from devbox.release.ports import browser_url, publish, retarget
+from devbox.release.probe import Readiness, backends, must_speak
+
+_WARM_LEAST = 3.0
+_WARM_TIMES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Of the images of one Config. `usual_boot` is how long what serves took to start, in seconds."""
+
+    tools: Tools
+    config: Config
+    usual_boot: float = math.inf
+
+    def ports(self, facts: ImageFacts) -> tuple[PortMapping, ...]:
+        """The published mappings with the container ports that this very image serves on."""
+        command = (*facts.entrypoint, *facts.command)
+        if self.config.ports or self.config.swap == "recreate":
+            return publish(self.config.ports, facts.exposed, command)
+        return retarget(self.tools.ports.mappings, facts.exposed, command)
+
+    def readiness(self, facts: ImageFacts) -> Readiness:
+        """When a container of the image is ready."""
+        return Readiness(
+            port=next((port.container_port for port in self.ports(facts) if port.protocol == "tcp"), 0),
+            health_path=self.config.health_path,
+            healthcheck=facts.healthcheck,
+            speak=must_speak((*facts.entrypoint, *facts.command)),
+            timeout=self.config.start_timeout,
+        )
+
+    def warm_readiness(self, facts: ImageFacts) -> Readiness:
+        """The same for a standby: one that takes much longer than what serves took will not get ready, and
+        the cold start after it has all of its own time."""
+        found = self.readiness(facts)
+        return replace(found, timeout=min(found.timeout, max(_WARM_LEAST, _WARM_TIMES * self.usual_boot)))
+
+    def backends(self, container: ContainerFacts, ports: tuple[PortMapping, ...]) -> dict[int, Backend]:
+        """Where each port of the container can be dialled."""
+        return backends(container, tuple(port.container_port for port in ports), self.tools.info)
+
+    def url(self, ports: tuple[PortMapping, ...], container: ContainerFacts) -> str:
+        """Where a browser finds it."""
+        if self.config.swap == "rolling":
+            return self.tools.ports.urls[0]
+        first = ports[0]
+        published = container.published.get(f"{first.container_port}/{first.protocol}", ())
+        return browser_url(first, published[0].port if published else first.host_port)
