@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+_NANOSECONDS = 1_000_000_000
+
 LABEL_PROJECT = "dev.devbox.project"
 LABEL_REVISION = "dev.devbox.revision"
 LABEL_CONFIG_HASH = "dev.devbox.config-hash"
 LABEL_CONTEXT_DIGEST = "dev.devbox.context-digest"
 LABEL_ROLE = "dev.devbox.role"
+LABEL_BASES = "dev.devbox.bases"
 LABEL_ROOT = "dev.devbox.root"
 
 
@@ -33,6 +36,12 @@ class Entry:
     digest: str = ""
     size: int = 0
     mtime: int = field(default=0, compare=False)
+
+    @property
+    def stamp(self) -> int:
+        """When a file says that it was modified, in nanoseconds since 1970. The fraction comes from its
+        content: whoever goes by size and time (BuildKit, an ETag) takes no two contents for the same."""
+        return max(0, self.mtime) * _NANOSECONDS + int(self.digest[:15] or "0", 16) % _NANOSECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +173,11 @@ class Staging:
 
 @dataclass(frozen=True, slots=True)
 class StagedFile:
-    """A staged path with what it will hold: a file's bytes or a link's target; `mtime` in whole seconds."""
+    """A staged path with what it will hold: a file's bytes or a link's target; `stamp` in nanoseconds."""
 
     path: StagedPath
     content: bytes = b""
-    mtime: int = 0
+    stamp: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,8 +62,8 @@ def _staged(root: Path, snapshot: Snapshot, extra: Mapping[str, bytes], path: St
     place = os.path.join(root, path.source)  # noqa: PTH118 - as in _entry
     if path.kind is Kind.FILE:
         entry = snapshot.entries[path.source]
-        with _opened(place, path.source, entry) as (descriptor, mtime):
-            return StagedFile(path, b"".join(_content(descriptor, path.source, entry)), mtime)
+        with _opened(place, path.source, entry) as (descriptor, _):
+            return StagedFile(path, b"".join(_content(descriptor, path.source, entry)), entry.stamp)
     if path.kind is Kind.SYMLINK:
         target = _link_target(place, path.source, snapshot.entries[path.source])
         return StagedFile(path, os.fsencode(target))

@@ -11,7 +11,7 @@ from devbox.daemon.memory import Memory, revision_of, serving_container
 from devbox.daemon.work import Serving
 from devbox.engine.protocol import ContainerFacts, Engine, EngineInfo
 from devbox.errors import EngineError, StartFailed
-from devbox.model import Backend, PortMapping
+from devbox.model import LABEL_BASES, Backend, PortMapping
 from devbox.release.ports import browser_url, publish, retarget
 from devbox.release.probe import Readiness, backends, wait_ready
 
@@ -55,7 +55,9 @@ async def _take(
         return None
     # What it was released as stands in `found`: the engine tells what it was made as.
     released = replace(ready, image=found.image, labels=found.labels)
-    return await _point(info, ports, config, released, mappings)
+    serving = await _point(info, ports, config, released, mappings)
+    bases = tuple(facts.labels.get(LABEL_BASES, "").split())
+    return replace(serving, bases=bases) if serving is not None else None
 
 
 async def _point(

@@ -8,7 +8,8 @@ from devbox.build.staging import stage
 from devbox.daemon.work import Source
 from devbox.model import Cold, Image, StagedPath, Staging, StepState, VolumeMount
 
-_FROM_CONTEXT = ("COPY ", "ADD ", "WORKDIR ")
+# What FROM names is looked at before the build; to find it there may take its time.
+_FROM_CONTEXT = ("FROM ", "COPY ", "ADD ", "WORKDIR ")
 
 
 def fit(

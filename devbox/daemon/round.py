@@ -25,7 +25,7 @@ from devbox.daemon.work import Served, Serving, Work
 from devbox.engine.protocol import ContainerFacts, ContainerSpec, ImageFacts
 from devbox.errors import EngineRefused, PortTaken, StandbyFailed
 from devbox.events import BuildFinished, BuildStarted, ReleaseServed, ReleaseStarted, TimingsInfo
-from devbox.model import Cold, Image, PortMapping, Revision, Snapshot
+from devbox.model import LABEL_BASES, Cold, Image, PortMapping, Revision, Snapshot
 from devbox.release.carry import shielded
 from devbox.release.spec import (
     ROLE_IMAGE,
@@ -59,6 +59,7 @@ class Round:
         usual_boot = previous.boot if previous is not None else math.inf
         self._outlook = Outlook(tools, work.source.config, usual_boot)
         self._triggers = False
+        self._bases: tuple[str, ...] = ()
         self._builder = self._chosen_builder()
         self.releasing = False
         self.committed = False
@@ -91,6 +92,7 @@ class Round:
         tools.emit(BuildStarted(build=work.number, cause=work.plan.cause, expected=dict(work.plan.reasons)))
         bases = base_images(work.source.dockerfile, config.build_args, config.target)
         facts = await pull_missing(tools.engine, bases, work.number, tools.emit)
+        self._bases = tuple(image.id for image in facts)
         self._triggers = len(facts) < len(bases) or any(image.triggers for image in facts)
         content = await tools.frontends.settle(
             work.source.dockerfile, work.source.dockerfile_bytes, work.number, tools.emit
@@ -135,7 +137,10 @@ class Round:
             snapshot=self._sent(),
             plan=work.plan,
             dockerfile=source.dockerfile_name,
-            labels=revision_labels(config, work.number, source.context_digest, ROLE_IMAGE),
+            labels={
+                **revision_labels(config, work.number, source.context_digest, ROLE_IMAGE),
+                LABEL_BASES: " ".join(self._bases),
+            },
             extra={source.dockerfile_name: dockerfile},
             target=config.target,
             build_args=config.build_args,
@@ -155,6 +160,8 @@ class Round:
         """Lets the standby serve, or tells why the new container must start cold."""
         if self._triggers:
             return Cold("a base image brings instructions along")
+        if self._previous is None or self._bases != self._previous.bases:
+            return Cold("a base image is another one, or was not known")
         if not only_copied(image):
             return Cold("the build ran more than COPY")
         booted = await standby.booted()
@@ -216,7 +223,7 @@ class Round:
                 steps=len(image.steps),
             )
         )
-        serving = Serving(revision, handover.container.id, found, url, boot=handover.boot)
+        serving = Serving(revision, handover.container.id, found, url, boot=handover.boot, bases=self._bases)
         return Served(serving, image)
 
     def _spec(self, facts: ImageFacts, revision: Revision, ports: tuple[PortMapping, ...]) -> ContainerSpec:

@@ -86,7 +86,8 @@ class Work:
 @dataclass(frozen=True, slots=True)
 class Serving:
     """The container that serves, and where; `boot` is how long its start took, in seconds, infinite where
-    nobody saw it."""
+    nobody saw it, and `bases` are the ids of the images that its own was built upon, empty where that is not
+    known."""
 
     revision: Revision
     container: str
@@ -94,6 +95,7 @@ class Serving:
     url: str
     alive: bool = True
     boot: float = math.inf
+    bases: tuple[str, ...] = ()
 
     @property
     def identity(self) -> Identity:

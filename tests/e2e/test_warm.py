@@ -67,6 +67,36 @@ def test_what_a_base_image_copies_on_its_own_is_served_too(
         engine.images.remove(base, force=True)
 
 
+def test_another_base_image_of_the_same_name_is_no_matter_for_a_standby(
+    folder: Path, start: StartUp, engine: docker.DockerClient
+) -> None:
+    base = f"devbox-base-{folder.name}"
+
+    def make(text: str) -> None:
+        dockerfile = f"FROM python:3.13-slim\nRUN echo {text} > /base.txt\n"
+        engine.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=base)
+
+    make("old")
+    try:
+        write_project(
+            folder, dockerfile=f'FROM {base}\nWORKDIR /code\nCOPY server.py .\nCMD ["python", "server.py"]\n'
+        )
+        up = start()
+        seq = ready(up, after=up.served(bound=120)["seq"])["seq"]
+        make("new")
+        write_server(folder, "two")
+        served = up.served(after=seq)
+        assert served["strategy"] == "rolling", up.said()
+        assert "base image" in up.wait_for("release.started", after=seq)["reason"]
+        (container,) = (item for item in containers_of(engine, folder.name) if f"{item.name}".endswith("-r2"))
+        assert container.exec_run(["cat", "/base.txt"]).output == b"new\n"
+        seq = ready(up, after=served["seq"])["seq"]
+        write_server(folder, "three")
+        assert up.served(after=seq)["strategy"] == "warm", up.said()
+    finally:
+        engine.images.remove(base, force=True)
+
+
 @pytest.mark.parametrize(
     ("flags", "user"),
     [("", ""), ("", "USER 1000:1000\n"), ("--chown=worker:worker", "USER worker\n"), ("--chmod=0751", "")],

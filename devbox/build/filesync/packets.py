@@ -7,18 +7,13 @@ from __future__ import annotations
 
 from devbox.model import Entry, Kind
 
-_SECOND = 1_000_000_000
 # Of Go's os.FileMode.
 _DIRECTORY, _SYMLINK = 1 << 31, 1 << 27
 _SPECIAL = ((0o4000, 1 << 23), (0o2000, 1 << 22), (0o1000, 1 << 20))
 
 
 def stat(path: str, entry: Entry, link: bytes = b"") -> bytes:
-    """A path of the listing.
-
-    The fraction of a file's modification time comes from its content: BuildKit takes a file of the same size
-    and time for the one that it has.
-    """
+    """A path of the listing."""
     name = path.encode()
     mode = entry.mode & 0o777
     if entry.mode > 0o777:
@@ -30,7 +25,7 @@ def stat(path: str, entry: Entry, link: bytes = b"") -> bytes:
         mode, size = mode | _SYMLINK, len(link)
     else:
         size = entry.size
-        time = entry.mtime * _SECOND + int(entry.digest[:15], 16) % _SECOND
+        time = entry.stamp
     body = b"".join(
         (
             b"\x0a",

@@ -38,7 +38,9 @@ def _entry(file: StagedFile, owners: Owners) -> tuple[tarfile.TarInfo, bytes]:
     path, content = file.path, file.content
     info = tarfile.TarInfo(path.target.lstrip("/"))
     info.type = _TYPES[path.kind or Kind.FILE]
-    info.mode, info.mtime = path.mode, file.mtime
+    info.mode = path.mode
+    # A float has too few bits for it.
+    info.pax_headers = {"mtime": f"{file.stamp // 10**9}.{file.stamp % 10**9:09d}"}
     info.uid, info.gid = owners.get(path.owner, (0, 0))
     if path.kind is Kind.SYMLINK:
         info.linkname, content = content.decode("utf-8", "surrogateescape"), b""
@@ -47,7 +49,7 @@ def _entry(file: StagedFile, owners: Owners) -> tuple[tarfile.TarInfo, bytes]:
 
 def _tar(entries: Sequence[tuple[tarfile.TarInfo, bytes]]) -> bytes:
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT, encoding="utf-8") as tar:
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT, encoding="utf-8") as tar:
         for info, content in entries:
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))

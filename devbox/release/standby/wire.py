@@ -108,7 +108,7 @@ def _path(file: StagedFile, owners: Owners) -> dict[str, object]:
         "mode": path.mode,
         "uid": uid,
         "gid": gid,
-        "mtime": file.mtime,
+        "stamp": file.stamp,
         "size": len(file.content) if path.kind is Kind.FILE else 0,
         "link": file.content.decode("utf-8", "surrogateescape") if path.kind is Kind.SYMLINK else "",
     }

@@ -172,11 +172,10 @@ def test_a_traceback_is_the_same_byte_for_byte(
 def test_what_it_is_given_is_there_before_the_application_is(place: Place) -> None:
     place.write({"app.py": "import new; print(new.X, open('data').read())", "old/deep/x": "", "data": "old"})
     root = str(place.root)
+    stamp = 1_600_000_000_123_456_789
     files = (
         StagedFile(StagedPath(f"{root}/old", None)),
-        StagedFile(
-            StagedPath(f"{root}/new.py", Kind.FILE, "", 0o640, "7:8"), b"X = 'fresh'\n", 1_600_000_000
-        ),
+        StagedFile(StagedPath(f"{root}/new.py", Kind.FILE, "", 0o640, "7:8"), b"X = 'fresh'\n", stamp),
         StagedFile(StagedPath(f"{root}/data", Kind.SYMLINK), b"a/b\xff/c"),
         StagedFile(
             StagedPath(os.fsdecode(os.fsencode(root) + b"/a/b\xff/c"), Kind.FILE, "", 0o644), b"new" * 10**6
@@ -187,7 +186,7 @@ def test_what_it_is_given_is_there_before_the_application_is(place: Place) -> No
     run = place.warm("app.py", wanted=wire.Orders(("json",)), go=wire.go(files, owners))
     assert (run.status, run.output) == (0, f"fresh {'new' * 10**6}\n"), run.errors
     status = (place.root / "new.py").stat()
-    assert (status.st_mode & 0o7777, int(status.st_mtime)) == (0o640, 1_600_000_000)
+    assert (status.st_mode & 0o7777, status.st_mtime_ns) == (0o640, stamp)
     assert os.geteuid() != 0 or (status.st_uid, status.st_gid) == (7, 8)
     assert (place.root / "folder").stat().st_mode & 0o7777 == 0o750
     assert not (place.root / "old").exists()

@@ -31,7 +31,7 @@ def test_go_is_one_line_and_the_contents_behind_it() -> None:
     gone, file, link = json.loads(line)["go"]
     assert rest == b"x\ny"
     assert gone["kind"] is None
-    assert (file["kind"], file["size"], file["uid"], file["gid"], file["mtime"]) == ("file", 3, 1, 2, 7)
+    assert (file["kind"], file["size"], file["uid"], file["gid"], file["stamp"]) == ("file", 3, 1, 2, 7)
     assert (link["kind"], link["size"], link["link"]) == ("symlink", 0, "na\udcffme")
 
 

@@ -119,7 +119,7 @@ def _put(path, source):
         _own(fresh, path)
         # After the owner: changing that clears set-user-ID.
         os.chmod(fresh, path["mode"])
-        os.utime(fresh, (path["mtime"], path["mtime"]))
+        os.utime(fresh, ns=(path["stamp"], path["stamp"]))
     os.replace(fresh, target)
 
 
