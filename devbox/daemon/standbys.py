@@ -19,7 +19,7 @@ from devbox.release.spec import container_spec, mounts, standby_spec
 from devbox.release.standby import wire
 from devbox.release.standby.command import Launch
 from devbox.release.standby.look import directories_among, loaded_since, look
-from devbox.release.standby.preload import preload_modules
+from devbox.release.standby.preload import preload_modules, runs
 from devbox.release.standby.spare import Spare, prepare
 
 _MOST_OFFENDERS = 20
@@ -197,8 +197,9 @@ class Standbys:
             self._learned[name] = None
         static = await asyncio.to_thread(_modules, source, launch)
         while True:
-            wanted = tuple(dict.fromkeys((*static, *self._learned))) if static else ()
-            orders = wire.Orders(tuple(name for name in wanted if not _denied(name, self._denied)), owners)
+            known = dict.fromkeys((*static, *self._learned)) if static else ()
+            wanted = (name for name in known if not (_denied(name, self._denied) or runs(launch.argv, name)))
+            orders = wire.Orders(tuple(wanted), owners)
             try:
                 spare = await prepare(engine, self._spec(serving, source, image, launch), orders)
             except StandbyFailed as error:

@@ -7,6 +7,7 @@ import posixpath
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from devbox.release.standby.servers import known_server, run_time_modules
 
@@ -36,6 +37,12 @@ def preload_modules(paths: frozenset[str], read: Read, argv: Sequence[str]) -> t
     found.update(dict.fromkeys(run_time_modules(argv, tuple(found))))
     own = own_names(paths)
     return tuple(name for name in found if _top(name) not in own)
+
+
+def runs(argv: Sequence[str], name: str) -> bool:
+    """Whether `python -m` of this command line runs the module, which must not have been loaded by then."""
+    pairs = pairwise(argv)
+    return any(option == "-m" and name in {module, f"{module}.__main__"} for option, module in pairs)
 
 
 def own_names(paths: Iterable[str]) -> frozenset[str]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devbox.release.standby.preload import own_names, preload_modules
+from devbox.release.standby.preload import own_names, preload_modules, runs
 from devbox.release.standby.servers import run_time_modules
 
 _UVICORN = ("/usr/bin/python3", "/usr/local/bin/uvicorn", "app.main:app")
@@ -135,3 +135,13 @@ def test_no_name_of_the_project_is_ever_loaded_early(files: dict[str, str], entr
     tops = {name.replace(":", ".").partition(".")[0] for name in found}
     assert not tops & own_names(files)
     assert len(set(found)) == len(found)
+
+
+def test_what_python_m_runs_is_not_loaded_before() -> None:
+    argv = ("python", "-m", "uvicorn", "app.main:app")
+    assert [runs(argv, name) for name in ("uvicorn", "uvicorn.__main__", "uvicorn.main")] == [
+        True,
+        True,
+        False,
+    ]
+    assert not runs(("hypercorn", "app:app"), "hypercorn.__main__")

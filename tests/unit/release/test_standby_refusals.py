@@ -235,3 +235,20 @@ def test_what_opens_a_file_that_changes_is_loaded_by_the_application(place: Plac
         assert isinstance(refused, wire.NotReady), refused
         assert (refused.reason, refused.offender) == (f"it opened {place.root}/conf/settings.json", "reader")
     assert place.warm("app.py", wanted=wanted, go=wire.go((beside,), owners)).output == "old\n"
+
+
+def test_what_warns_is_loaded_by_the_application(place: Place) -> None:
+    warns = "import warnings\nwarnings.warn('too old', {})\n"
+    place.write(
+        {
+            "lib/site-packages/loud.py": warns.format("FutureWarning"),
+            "lib/site-packages/quiet.py": warns.format("DeprecationWarning"),
+            "app.py": "import loud, quiet\n",
+        }
+    )
+    refused = place.warm("app.py", wanted=wire.Orders(("quiet", "loud"))).said
+    assert isinstance(refused, wire.NotReady), refused
+    assert (refused.reason, refused.offender) == ("it warns: too old", "loud")
+    run = place.warm("app.py", wanted=wire.Orders(("quiet",)))
+    assert run.errors == place.cold("app.py").errors
+    assert "FutureWarning: too old" in run.errors

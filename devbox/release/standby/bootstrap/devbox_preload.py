@@ -20,12 +20,17 @@ class _Asked:
         self.modules = {}
         self.files = {}
         self.loading = ""
+        self.warning = ""
 
     def find_spec(self, name, path=None, target=None):
         # `pickle` asks for Jython's org.python.core, and an application may well have an `org`.
         if path is None and name != "org":
             self.modules.setdefault(name, self.loading)
         return None
+
+    def warned(self, message, *_, **__):
+        """In the place of `warnings.showwarning`."""
+        self.warning = self.warning or str(message)[:100]
 
     def hear(self, event, arguments):
         """An audit hook, which stays for good: there is no other way to learn what C code opens."""
@@ -62,6 +67,9 @@ class Loaded:
             return failed
         bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
         before = _state()
+        import warnings
+
+        shown, warnings.showwarning = warnings.showwarning, self._asked.warned
         sys.meta_path.append(self._asked)
         sys.addaudithook(self._asked.hear)
         for name in names:
@@ -75,8 +83,13 @@ class Loaded:
                 # The application will meet it where it imports it, if it does.
                 if not (isinstance(error, ModuleNotFoundError) and error.name == module):
                     failed[name] = ("%s: %s" % (type(error).__name__, error))[:200]
+            if self._asked.warning:
+                # It is for the application to say, once it loads that module, if it ever does.
+                raise Refused("it warns: " + self._asked.warning, name)
             _compare(before, _state(), name)
             self._look_at_new_ones(name)
+        if warnings.showwarning == self._asked.warned:
+            warnings.showwarning = shown
         self._asked.loading = ""
         sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self._asked]
         sys.dont_write_bytecode = bytecode
