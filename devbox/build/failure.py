@@ -18,6 +18,7 @@ _NOT_SENT = re.compile(
     r'"/([^"]+)"(?: not found)?: not found|file not found in build context .*?stat ([^:]+):'
 )
 _EXIT = re.compile(r"(?:exit code|returned a non-zero code): (\d+)|exit status (\d+)")
+_SAID_TWICE = re.compile(r"(: not found)(?:: not found)+$")
 _WRAPPERS = re.compile(
     r"^(?:failed to solve(?: with frontend [^:]+)?: |rpc error: code = \w+ desc = "
     r"|failed to create LLB definition: |failed to compute cache key: )*"
@@ -88,4 +89,4 @@ def _hint(error: str, log: tuple[str, ...], status: int | None) -> str:
 
 def _plain(error: str) -> str:
     """An error of the builder without the chain of wrappers before what happened."""
-    return _WRAPPERS.sub("", error.strip(), count=1)
+    return _SAID_TWICE.sub(r"\1", _WRAPPERS.sub("", error.strip(), count=1))

@@ -35,11 +35,14 @@ def _listening_process(port: int) -> str:
     try:
         for connection in psutil.net_connections(kind="tcp"):
             if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port:
-                return (
-                    f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
-                    if connection.pid
-                    else ""
-                )
+                return _named(psutil.Process(connection.pid)) if connection.pid else ""
     except (psutil.Error, OSError):
         return ""
     return ""
+
+
+def _named(process: psutil.Process) -> str:
+    # The gate's command line, as `gate.launch` begins it.
+    if "devbox.gate" in process.cmdline():
+        return f"the gate of another devbox project (pid {process.pid})"
+    return f"{process.name()} (pid {process.pid})"

@@ -53,7 +53,9 @@ def diagnose(listeners: Iterable[Listener], wanted: int) -> Diagnosis | None:
     if not found:
         return None
     other = min(found, key=lambda listener: listener.loopback)
-    hint = f"add EXPOSE {other.port} to the Dockerfile, or -p {wanted}:{other.port}"
+    hint = (
+        f"publish that one: -p HOST_PORT:{other.port}, or EXPOSE {other.port} where nothing is given with -p"
+    )
     if not other.loopback:
         return Diagnosis(
             f"the application listens on port {other.port}, not on {wanted}", hint, certain=False

@@ -295,4 +295,6 @@ def _hint(last: str) -> str:
     """What to try where `last` is what was not good to the end."""
     if "answered 4" in last:
         return "is health_path right?"
+    if "answered 5" in last and not last.endswith("503"):
+        return "the application is up and says that it is not well: its log may tell why"
     return "start_timeout in the settings gives it longer"

@@ -17,6 +17,7 @@ from devbox.events import (
     Event,
     ReleaseFailed,
     ReleaseServed,
+    ReleaseStarted,
     WatchDegraded,
 )
 from devbox.report.figures import BAD, DIM, GOOD, WARNING
@@ -32,6 +33,10 @@ def record(event: Event, state: ViewState) -> Text | None:
         case AppLog():
             line = Text.from_ansi(clean_but_coloured(event.line[:_LOG_LINE_LIMIT]))
             return Text.assemble((f"{event.revision:>3} │ ", DIM), line)
+        case ReleaseStarted() if event.reason:
+            return _record(
+                "·", DIM, f"revision {event.revision} {clean(event.strategy)}", clean(event.reason)
+            )
         case ReleaseServed():
             return _record("✓", GOOD, f"revision {event.revision}", *_served(event, state))
         case BuildFailed():
@@ -46,6 +51,13 @@ def record(event: Event, state: ViewState) -> Text | None:
             )
         case BuildSuperseded():
             return _record("·", DIM, f"build {event.build} superseded", clean(event.cause))
+        case _:
+            return _noted(event)
+
+
+def _noted(event: Event) -> Text | None:
+    """The same of what is about no build and no revision."""
+    match event:
         case EngineLost():
             return _record("!", WARNING, "engine lost", clean(event.failure.what))
         case EngineBack():

@@ -93,7 +93,7 @@ def test_another_port_may_be_a_debuggers() -> None:
     found = diagnose([Listener(5000, True), Listener(8001, False)], 8000)
     assert found is not None
     assert found.cause == "the application listens on port 8001, not on 8000"
-    assert found.hint == "add EXPOSE 8001 to the Dockerfile, or -p 8000:8001"
+    assert found.hint == "publish that one: -p HOST_PORT:8001, or EXPOSE 8001 where nothing is given with -p"
     assert not found.certain
 
 
