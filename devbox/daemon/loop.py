@@ -168,7 +168,7 @@ class Loop:
             self._news.settings_refused(error, look.paths)
             return None
         except UsageError as error:
-            self._unreadable(error)
+            self._unreadable(error, look)
             return None
         self._reading_failed = self._unreadable_told = ""
         if not source.whole:
@@ -177,7 +177,7 @@ class Loop:
             self._look_again(_BEGUN_BY_THEN)
         return source, reloaded
 
-    def _unreadable(self, error: UsageError) -> None:
+    def _unreadable(self, error: UsageError, look: Look) -> None:
         """Says that no build can start from what is on disk; but what is being saved at this very moment is
         looked at again first."""
         if self._reading_failed != str(error):
@@ -189,6 +189,8 @@ class Loop:
             self._number += 1
             self._attempted = None
             self._news.unreadable(error, self._number, self._service.number)
+        elif look.reason is Reason.EVENT:
+            self._news.still_unreadable(error, look.paths)
 
     def _stand_by(self) -> None:
         """Has a standby of what serves wait for the next change."""

@@ -92,6 +92,12 @@ class News:
         self._emit(BuildStarted(build=build, cause="what is on disk cannot be built"))
         self._emit(BuildFailed(build=build, seconds=0.0, failure=failure_of(error), serving=serving))
 
+    def still_unreadable(self, error: DevboxError, paths: tuple[str, ...]) -> None:
+        """Says of touched paths that nothing comes of it as long as that is so."""
+        told = tuple(path for path in paths if path not in self._own)
+        if told:
+            self._ignored(f"what is on disk cannot be built: {error.what}", told)
+
     def restless(self, outcome: Superseded) -> None:
         """Says that the context does not come to rest."""
         self._emit(

@@ -114,6 +114,8 @@ class Standbys:
         spare = self._spare
         if spare is None:
             again = self._made_from
+            if again is not None and again[1].dockerfile_bytes != source.dockerfile_bytes:
+                return Cold("the Dockerfile changed")
             if self._why_none != NOT_YET or again is None or again[0] is not serving:
                 return Cold(self._why_none)
             spare = self._spare = self._begun(*again)

@@ -90,6 +90,10 @@ class Live:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
+            if kind is not None and not self._state.project:
+                # Refused before it began: whoever says why needs no frame above it.
+                self._sink.write(paint(self._frame, Frame(), "", self._terminal.size()[0]))
+                return
             self._state = replace(self._state, message="")
             self._draw()
             if self._frame.lines:

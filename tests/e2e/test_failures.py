@@ -88,8 +88,11 @@ def test_a_dockerfile_that_does_not_parse_is_told_with_its_line_and_healed(
     assert "COPY" in failed["failure"]["what"] + failed["failure"]["hint"]
     assert "5" in failed["failure"]["what"]
     assert answer(up.url) == "one"
-    dockerfile.write_text(text)
     write_server(folder, "two")
+    ignored = up.wait_for("change.ignored", after=failed["seq"])
+    assert ignored["paths"] == ["server.py"]
+    assert ignored["reason"].startswith("what is on disk cannot be built: ")
+    dockerfile.write_text(text)
     up.serves("two")
 
 

@@ -90,6 +90,15 @@ def test_what_cannot_be_built_from_is_a_build_that_fails() -> None:
     assert said[1] == BuildFailedEvent(build=4, seconds=0.0, failure=failure, serving=3)
 
 
+def test_a_save_that_cannot_be_built_is_answered() -> None:
+    said = Said()
+    news = News(said, frozenset({"up.log"}))
+    for paths in (("up.log",), ("main.py", "up.log"), ("main.py",)):
+        news.still_unreadable(DockerfileError("there is no Dockerfile", path="Dockerfile"), paths)
+    reason = "what is on disk cannot be built: there is no Dockerfile"
+    assert said == [ChangeIgnored(reason=reason, paths=("main.py",))]
+
+
 def test_failures_carry_their_log_where_they_have_one() -> None:
     start = StartFailed("exited", exit_status=3, log=("a", "b"), cause="c", hint="h")
     assert failure_of(start) == Failure(what="exited", cause="c", hint="h", log=("a", "b"), exit_status=3)
