@@ -81,11 +81,28 @@ def up(
         Output | None, typer.Option("--output", help="Live on a terminal, plain elsewhere, unless set.")
     ] = None,
     watch: Annotated[bool, typer.Option("--watch/--no-watch", help="Rebuild when something changes.")] = True,
+    detach: Annotated[
+        bool, typer.Option("-d", "--detach", help="Serve in the background; return once it serves.")
+    ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="With -d: return when it serves, or has begun.")
+    ] = True,
+    background: Annotated[bool, typer.Option("--background", hidden=True)] = False,
 ) -> None:
     """Build the image, serve it, and go on doing so with every change, until Ctrl-C.
 
     Example: devbox up . -p 8000:80 -v data:/data
     """
+
+    def begin() -> Coroutine[Any, Any, int]:
+        from devbox.daemon.background import begin
+        from devbox.report import renderer
+
+        async def follow() -> int:
+            with renderer(output.value if output else "plain", sys.stdout, os.environ) as shown:
+                return await begin(sys.argv[1:], path, shown, wait=wait)
+
+        return follow()
 
     def run() -> Coroutine[Any, Any, int]:
         from devbox.config import parse_flags
@@ -109,12 +126,13 @@ def up(
             # What is imported stays: the collector need not look at it again and again.
             gc.freeze()
             gc.enable()
-            with renderer(output.value if output else None, sys.stdout, os.environ) as shown:
+            chosen = "background" if background else output.value if output else None
+            with renderer(chosen, sys.stdout, os.environ) as shown:
                 return await run_session(path, flags, os.environ, shown, watch=watch)
 
         return session()
 
-    _run(run)
+    _run(begin if detach and not background else run)
 
 
 @app.command()

@@ -72,6 +72,10 @@ def renderer(output: str | None, stream: TextIO, environ: Mapping[str, str]) -> 
         from devbox.report.jsonl import JsonLines
 
         return JsonLines(stream)
+    if output == "background":
+        from devbox.report.jsonl import ForWhoeverListens
+
+        return ForWhoeverListens(stream)
     raise UsageError(
         f"there is no output called {output!r}", hint=f"choose one of {', '.join(OUTPUTS)} with --output"
     )

@@ -39,3 +39,11 @@ class JsonLines:
 
     def message(self, text: str) -> None:
         """Says nothing: a program reads events only."""
+
+
+class ForWhoeverListens(JsonLines):
+    """The same, for a process that goes on when its reader has heard enough."""
+
+    @property
+    def closed(self) -> bool:
+        return False

@@ -1,0 +1,97 @@
+"""`devbox up -d`: it returns when there is something to say, and the daemon goes on."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from tests.e2e.apps import write_project, write_server
+from tests.e2e.conftest import left_behind
+from tests.e2e.devboxes import answer, get, run, wait_until
+
+
+@pytest.fixture
+def project(folder: Path) -> Iterator[Path]:
+    write_project(folder)
+    yield folder
+    run("down", str(folder))
+
+
+def begun(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return run("up", str(folder), "-d", "-p", "0:8000", *arguments, bound=120)
+
+
+def status(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run("status", str(folder), "--json").stdout)
+    return found
+
+
+def test_it_returns_when_the_application_serves_and_goes_on(
+    project: Path, engine: docker.DockerClient
+) -> None:
+    done = begun(project)
+    assert done.returncode == 0, done
+    assert "devbox: revision 1 serving http://127.0.0.1:" in done.stdout
+    (url,) = status(project)["urls"]
+    assert answer(url) == "one"
+    write_server(project, "two")
+    wait_until(lambda: get(url) == (200, "two"), "the new code")
+    again = begun(project)
+    assert (again.returncode, "another devbox runs this project" in again.stderr) == (4, True)
+    assert run("down", str(project)).returncode == 0
+    assert left_behind(engine, project.name) == []
+
+
+def test_a_first_build_that_fails_is_told_and_healed_by_the_next_save(project: Path) -> None:
+    dockerfile = project / "Dockerfile"
+    text = dockerfile.read_text()
+    dockerfile.write_text(text.replace("COPY server.py .", "COPY server.py .\nRUN echo no; exit 7"))
+    done = begun(project)
+    assert done.returncode == 1, done
+    assert "failed: RUN echo no; exit 7 (exit 7)" in done.stdout
+    dockerfile.write_text(text)
+    found = wait_until(lambda: (found := status(project))["state"] == "serving" and found, "a revision")
+    assert answer(found["urls"][0]) == "one"
+
+
+def test_what_cannot_begin_ends_with_its_own_code(project: Path) -> None:
+    (project / "devbox.toml").write_text("prots = 1\n")
+    done = begun(project)
+    assert done.returncode == 2, done
+    assert "unknown setting 'prots'" in done.stderr
+    assert status_of_daemon(project) is None
+
+
+def test_without_waiting_it_returns_once_it_has_begun(project: Path) -> None:
+    done = begun(project, "--no-wait", "--output", "jsonl")
+    assert done.returncode == 0, done
+    assert json.loads(done.stdout.splitlines()[0])["kind"] == "session.started"
+    wait_until(lambda: status(project)["state"] == "serving", "a revision", 120)
+
+
+def test_ctrl_c_while_it_is_waited_for_ends_all_of_it(project: Path, engine: docker.DockerClient) -> None:
+    dockerfile = project / "Dockerfile"
+    dockerfile.write_text(dockerfile.read_text() + "RUN sleep 60\n")
+    command = [sys.executable, "-m", "devbox", "up", str(project), "-d", "-p", "0:8000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as waiting:
+        assert waiting.stdout is not None
+        while "build 1 started" not in waiting.stdout.readline():
+            pass
+        waiting.send_signal(signal.SIGINT)
+        assert waiting.wait(30) == 130
+    assert status_of_daemon(project) is None
+    assert left_behind(engine, project.name) == []
+
+
+def status_of_daemon(folder: Path) -> int | None:
+    (folder / "devbox.toml").unlink(missing_ok=True)
+    found: int | None = status(folder)["daemon"]
+    return found
