@@ -202,6 +202,42 @@ def status(path: ProjectPath = Path(), as_json: AsJson = False) -> None:
 
 
 @app.command()
+def logs(
+    path: ProjectPath = Path(),
+    follow: Annotated[
+        bool, typer.Option("-f", "--follow", help="Go on with what is written, also by later revisions.")
+    ] = False,
+    tail: Annotated[
+        int | None, typer.Option("-n", "--tail", min=0, metavar="N", help="Begin with the last N lines.")
+    ] = None,
+) -> None:
+    """Print what the application has written, to standard output and standard error as it did.
+
+    Example: devbox logs -f --tail 20
+    """
+
+    def run() -> Coroutine[Any, Any, int]:
+        from devbox.config import load_leniently
+        from devbox.daemon.logs import read_logs
+        from devbox.engine.protocol import LogLine
+        from devbox.errors import UsageError
+
+        config = load_leniently(path, os.environ)
+
+        def put(line: LogLine) -> None:
+            typer.echo(line.line, err=line.stream == "stderr")
+
+        async def read() -> int:
+            if not await read_logs(config, put, follow=follow, tail=tail):
+                raise UsageError(f"nothing of {config.project} is there", hint="devbox up starts it")
+            return 0
+
+        return read()
+
+    _run(run)
+
+
+@app.command()
 def explain(path: ProjectPath = Path(), as_json: AsJson = False) -> None:
     """Say why each step of the last build ran or was cached: also which line of which file.
 

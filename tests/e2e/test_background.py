@@ -95,3 +95,23 @@ def status_of_daemon(folder: Path) -> int | None:
     (folder / "devbox.toml").unlink(missing_ok=True)
     found: int | None = status(folder)["daemon"]
     return found
+
+
+def test_logs_are_those_of_the_application_also_after_a_swap(project: Path, tmp_path: Path) -> None:
+    assert run("logs", str(project)).returncode == 2
+    assert begun(project).returncode == 0
+    (url,) = status(project)["urls"]
+    answer(url, "/env/EARLY")
+    wait_until(lambda: "GET /env/EARLY" in run("logs", str(project)).stdout, "the request in the log")
+    assert len(run("logs", str(project), "--tail", "1").stdout.splitlines()) == 1
+    log = tmp_path / "followed"
+    command = [sys.executable, "-m", "devbox", "logs", str(project), "-f"]
+    with log.open("w") as file, subprocess.Popen(command, stdout=file) as following:
+        wait_until(lambda: "GET /env/EARLY" in log.read_text(), "what was written before")
+        write_server(project, "two")
+        wait_until(lambda: get(url) == (200, "two"), "the new code")
+        answer(url, "/env/NEWS")
+        wait_until(lambda: "GET /env/NEWS" in log.read_text(), "what the next revision writes")
+        assert run("down", str(project)).returncode == 0
+        assert following.wait(20) == 0
+    assert all(line.startswith('"GET ') for line in log.read_text().splitlines())
