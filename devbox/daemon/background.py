@@ -19,6 +19,7 @@ from devbox.events import (
     from_json,
 )
 from devbox.report import Renderer
+from devbox.report.ticking import ticking
 
 BACKGROUND = "--background"
 _LONGEST_EVENT = 16 * 1024 * 1024
@@ -45,15 +46,13 @@ async def begin(arguments: Sequence[str], root: Path, shown: Renderer, *, wait: 
             start_new_session=True,
             limit=_LONGEST_EVENT,
         )
-        ticking = asyncio.create_task(_tick(shown))
         try:
-            code = await _follow(process, shown, wait=wait)
+            # Where nobody reads what it says, there is still its code to wait for.
+            async with ticking(shown, lambda: None):
+                code = await _follow(process, shown, wait=wait)
         except BaseException:
             await asyncio.shield(_end(process))
             raise
-        finally:
-            ticking.cancel()
-            await asyncio.gather(ticking, return_exceptions=True)
         if code is not None:
             shown.message(_RUNS_ON)
             return code
@@ -87,12 +86,6 @@ def _code(event: Event, *, wait: bool) -> int | None:
             return 3
         case _:
             return None
-
-
-async def _tick(shown: Renderer) -> None:
-    while True:
-        await asyncio.sleep(shown.pace)
-        shown.tick()
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

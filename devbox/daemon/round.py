@@ -23,7 +23,7 @@ from devbox.daemon.tools import Tools
 from devbox.daemon.warm import WarmBoot
 from devbox.daemon.work import Served, Serving, Work
 from devbox.engine.protocol import ContainerFacts, ContainerSpec, ImageFacts
-from devbox.errors import EngineRefused, PortTaken, StandbyFailed
+from devbox.errors import EngineError, EngineRefused, PortTaken, StandbyFailed
 from devbox.events import BuildFinished, BuildStarted, ReleaseServed, ReleaseStarted, TimingsInfo
 from devbox.model import LABEL_BASES, Cold, Image, PortMapping, Revision, Snapshot
 from devbox.release.carry import shielded
@@ -171,10 +171,10 @@ class Round:
         self._tools.emit(ReleaseStarted(revision=revision.number, strategy="warm"))
         ports = self._outlook.ports(standby.image)
         spec = self._spec(standby.image, revision, ports)
-        hooks = self._hooks(ports)
+        hooks, previous = self._hooks(ports), self._previous.container
         try:
-            handover = await warm(self._tools.engine, booted, standby.staging, spec, hooks, standby.previous)
-        except StandbyFailed as error:
+            handover = await warm(self._tools.engine, booted, standby.staging, spec, hooks, previous)
+        except (StandbyFailed, EngineError) as error:
             return Cold(error.what)
         await standby.serves()
         return self._served(image, "warm", ports, handover, stage=booted.stage)

@@ -6,8 +6,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -37,6 +37,7 @@ from devbox.events import ContextNotice, ReleaseServed, SessionStarted, SessionS
 from devbox.release.strategies import retire
 from devbox.report import Renderer
 from devbox.report.journal import Journal
+from devbox.report.ticking import ticking
 
 EXIT_INTERRUPTED = 130
 _SIGNALS = {
@@ -73,7 +74,7 @@ async def run_session(
     settings = Settings(root, flags, environ)
     directory = make_runtime_directory(settings.config.root)
     with ProjectLock(directory), _stopping_on_signals(renderer) as stop:
-        async with _ticking(renderer, stop):
+        async with ticking(renderer, lambda: stop.ask("nobody reads the output", 0)):
             try:
                 engine = await connect()
             except asyncio.CancelledError:
@@ -213,22 +214,3 @@ def _stopping_on_signals(renderer: Renderer) -> Iterator[_Stop]:
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
-
-
-@asynccontextmanager
-async def _ticking(renderer: Renderer, stop: _Stop) -> AsyncIterator[None]:
-    """Moves the renderer's clock at its pace, and ends the session when nobody reads it any more."""
-
-    async def tick() -> None:
-        while True:
-            await asyncio.sleep(renderer.pace)
-            renderer.tick()
-            if renderer.closed:
-                stop.ask("nobody reads the output", 0)
-
-    task = asyncio.create_task(tick())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

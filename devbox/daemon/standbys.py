@@ -38,13 +38,12 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A standby given to one round, perhaps still in the making; `base` is the source of its image, `serving`
-    the container it stands by for, `keep` takes it back where it may still serve another round. `certain` is
-    what `fitting` told the round that claimed it, where it was made by then."""
+    """A standby given to one round, perhaps still in the making; `base` is the source of its image, `keep`
+    takes it back where it may still serve another round. `certain` is what `fitting` told the round that
+    claimed it, where it was made by then."""
 
     making: asyncio.Task[Made]
     base: Source
-    serving: str
     keep: Callable[[Claim], bool]
     certain: Staging | None = None
 
@@ -137,7 +136,7 @@ class Standbys:
 
     def _begun(self, serving: Serving, source: Source) -> Claim:
         making = asyncio.create_task(self._make(serving, source))
-        claim = Claim(making, source, serving.container, self._keep)
+        claim = Claim(making, source, self._keep)
         making.add_done_callback(lambda made: self._made(made, serving, source))
         return claim
 

@@ -37,11 +37,6 @@ class WarmBoot:
         """What it was made from; to be asked once it has booted."""
         return self._claim.making.result().image
 
-    @property
-    def previous(self) -> str:
-        """The container that serves until this one does."""
-        return self._claim.serving
-
     async def booted(self) -> Booted | Cold:
         """The standby once it answers, or why it does not; raises Superseded.
 

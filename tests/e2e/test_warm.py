@@ -224,6 +224,20 @@ def _running(engine: docker.DockerClient, project: str) -> list[str]:
     return [str(item.name) for item in containers_of(engine, project) if item.status == "running"]
 
 
+def test_a_leftover_that_has_the_name_of_the_next_revision_makes_way(
+    folder: Path, start: StartUp, engine: docker.DockerClient
+) -> None:
+    write_project(folder)
+    up = start()
+    seq = ready(up, after=up.served(bound=120)["seq"])["seq"]
+    (serving,) = (item for item in containers_of(engine, folder.name) if f"{item.name}".endswith("-r1"))
+    engine.containers.create("python:3.13-slim", name=f"devbox-{folder.name}-r2", labels=serving.labels)
+    write_server(folder, "two")
+    served = up.served(after=seq)
+    assert (served["revision"], served["strategy"]) == (2, "rolling"), up.said()
+    assert answer(up.url) == "two"
+
+
 def test_warm_false_is_obeyed(folder: Path, start: StartUp) -> None:
     write_project(folder)
     (folder / "devbox.toml").write_text("warm = false\n")

@@ -28,7 +28,7 @@ async def test_a_standby_stays_only_as_it_was_and_only_where_it_is_wanted(
         return wanted
 
     making: asyncio.Task[Any] = asyncio.create_task(make())
-    claim = Claim(making, cast("Source", None), "serving", keep)
+    claim = Claim(making, cast("Source", None), keep)
     await claim.give_back(touched=touched)
     assert making.done() is not stays
     assert kept == ([] if touched else [claim])
