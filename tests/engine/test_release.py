@@ -193,8 +193,8 @@ async def test_an_exit_comes_with_its_traceback(either: Stage) -> None:
         await rolling(either.engine, either.info, Candidate(either.spec(image, ports), READY), either.hooks())
     assert time.monotonic() - began < 5
     assert caught.value.exit_status == 1
-    assert caught.value.log[0] == "starting"
-    assert caught.value.log[-1] == "ModuleNotFoundError: No module named 'no_such_module'"
+    # The engine reads two pipes: which of two streams comes first is nobody's promise.
+    assert {"starting", "ModuleNotFoundError: No module named 'no_such_module'"} <= set(caught.value.log)
     assert await either.states() == []
 
 

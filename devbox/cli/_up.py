@@ -1,0 +1,152 @@
+"""`devbox up` and `devbox down`."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Coroutine
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from devbox.cli._base import ProjectPath, app, run
+
+
+class Swap(StrEnum):
+    ROLLING = "rolling"
+    RECREATE = "recreate"
+
+
+class Output(StrEnum):
+    LIVE = "live"
+    PLAIN = "plain"
+    JSONL = "jsonl"
+
+
+@app.command()
+def up(
+    path: ProjectPath = Path(),
+    publish: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-p",
+            "--publish",
+            metavar="PORT",
+            help="Publish [HOST_IP:][HOST:]CONTAINER; host 0: any free one.",
+        ),
+    ] = None,
+    volume: Annotated[
+        list[str] | None,
+        typer.Option("-v", "--volume", metavar="VOLUME", help="Mount [NAME|PATH:]TARGET[:ro]."),
+    ] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option("-e", "--env", metavar="NAME[=VALUE]", help="Set a variable of the container."),
+    ] = None,
+    env_file: Annotated[
+        list[str] | None,
+        typer.Option("--env-file", metavar="FILE", help="Read variables of the container from a file."),
+    ] = None,
+    dockerfile: Annotated[
+        str | None, typer.Option("--dockerfile", metavar="FILE", help="Dockerfile, relative to the project.")
+    ] = None,
+    target: Annotated[str | None, typer.Option("--target", metavar="STAGE", help="Stage to build.")] = None,
+    build_arg: Annotated[
+        list[str] | None, typer.Option("--build-arg", metavar="NAME[=VALUE]", help="Set a build argument.")
+    ] = None,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option("--secret", metavar="SECRET", help="Give a build secret: id=NAME,src=FILE or env=VAR."),
+    ] = None,
+    swap: Annotated[Swap | None, typer.Option("--swap", help="How a new revision takes over.")] = None,
+    output: Annotated[
+        Output | None, typer.Option("--output", help="Live on a terminal, plain elsewhere, unless set.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch/--no-watch", help="Rebuild when something changes.")] = True,
+    detach: Annotated[
+        bool, typer.Option("-d", "--detach", help="Serve in the background; return once it serves.")
+    ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="With -d: return when it serves, or has begun.")
+    ] = True,
+    background: Annotated[bool, typer.Option("--background", hidden=True)] = False,
+) -> None:
+    """Build the image, serve it, and go on doing so with every change, until Ctrl-C.
+
+    Example: devbox up . -p 8000:80 -v data:/data
+    """
+
+    def begin() -> Coroutine[Any, Any, int]:
+        from devbox.daemon.background import begin
+        from devbox.report import renderer
+
+        async def follow() -> int:
+            with renderer(output.value if output else "plain", sys.stdout, os.environ) as shown:
+                return await begin(sys.argv[1:], path, shown, wait=wait)
+
+        return follow()
+
+    def act() -> Coroutine[Any, Any, int]:
+        from devbox.config import parse_flags
+        from devbox.daemon.session import run_session
+        from devbox.report import renderer
+
+        flags = parse_flags(
+            environment=tuple(env or ()),
+            build_args=tuple(build_arg or ()),
+            secrets=tuple(secret or ()),
+            environ=os.environ,
+            ports=tuple(publish or ()),
+            volumes=tuple(volume or ()),
+            env_file=tuple(env_file or ()),
+            dockerfile=dockerfile,
+            target=target,
+            swap=swap.value if swap else None,
+        )
+
+        async def session() -> int:
+            # What is imported stays: the collector need not look at it again and again.
+            gc.freeze()
+            gc.enable()
+            chosen = "background" if background else output.value if output else None
+            with renderer(chosen, sys.stdout, os.environ) as shown:
+                return await run_session(path, flags, os.environ, shown, watch=watch)
+
+        return session()
+
+    run(begin if detach and not background else act)
+
+
+@app.command()
+def down(
+    path: ProjectPath = Path(),
+    volumes: Annotated[
+        bool, typer.Option("--volumes", help="Remove the project's volumes, and their data, too.")
+    ] = False,
+) -> None:
+    """Stop the application and remove what devbox made for it; volumes stay unless --volumes.
+
+    Example: devbox down
+    """
+
+    def act() -> Coroutine[Any, Any, int]:
+        from devbox.config import load_leniently
+        from devbox.daemon.down import bring_down
+
+        config = load_leniently(path, os.environ)
+
+        async def bring() -> int:
+            removed = await bring_down(config, volumes=volumes)
+            for name in removed.containers:
+                typer.echo(f"devbox: removed container {name}")
+            for name in removed.volumes:
+                typer.echo(f"devbox: removed volume {name}")
+            typer.echo(f"devbox: {config.project} is down")
+            return 0
+
+        return bring()
+
+    run(act)
