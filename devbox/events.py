@@ -99,6 +99,18 @@ class WatchDegraded(_Event):
     hint: str = ""
 
 
+class WatchPaused(_Event):
+    """Changes are not built until `watch.resumed`; what serves goes on serving."""
+
+    kind: Literal["watch.paused"] = "watch.paused"
+
+
+class WatchResumed(_Event):
+    """Changes are built again, those made meanwhile first."""
+
+    kind: Literal["watch.resumed"] = "watch.resumed"
+
+
 class ChangeDetected(_Event):
     """The build context or the settings differ from what was built last."""
 
@@ -244,8 +256,9 @@ class TimingsInfo(BaseModel):
 class ReleaseServed(_Event):
     """The revision answers at `url`; nothing of an older one is sent new connections any more.
 
-    `strategy` is "warm", "rolling", "recreate", or "adopted" for a container that a former daemon left
-    serving.
+    `strategy` is "warm", "rolling" or "recreate"; "adopted" for a container that a former daemon left
+    serving; "rollback" where an older revision serves again, under its own number; "restart" for a new
+    container of the same revision.
     """
 
     kind: Literal["release.served"] = "release.served"
@@ -293,6 +306,8 @@ Event = Annotated[
     | EngineLost
     | EngineBack
     | WatchDegraded
+    | WatchPaused
+    | WatchResumed
     | ChangeDetected
     | ChangeIgnored
     | ContextNotice

@@ -65,7 +65,7 @@ def renderer(output: str | None, stream: TextIO, environ: Mapping[str, str]) -> 
 
         return Live(stream, environ)
     if output == "plain":
-        from devbox.report.plain import Plain
+        from devbox.report.printer import Plain
 
         return Plain(stream)
     if output == "jsonl":

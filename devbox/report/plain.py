@@ -11,6 +11,10 @@
         devbox: engine back after 12.3s: Docker Engine 20.10.24
     watch.degraded
         devbox: watching degraded: the limit of inotify watches is reached
+    watch.paused
+        devbox: watching paused
+    watch.resumed
+        devbox: watching again
     change.ignored
         devbox: app/main.py touched, nothing changed
         devbox: app/main.py and 2 more touched, back to what revision 3 serves
@@ -38,6 +42,7 @@
         devbox: revision 7 serving http://127.0.0.1:8000 in 0.14s (build 0.08s, 5 of 6 steps cached)
         devbox: revision 7 serving http://127.0.0.1:8000 in 0.40s (recreate)
         devbox: revision 3 serving http://127.0.0.1:8000 in 0.02s (adopted)
+        devbox: revision 5 serving http://127.0.0.1:8000 in 0.40s (rollback)
     release.failed
         devbox: revision 7 failed to start: exited with status 3, revision 6 keeps serving
     app.log
@@ -65,12 +70,8 @@ lines around them say it), steps that were cached, the output of steps that succ
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import singledispatch
-from types import TracebackType
-from typing import Self, TextIO
 
 from devbox.events import (
     AppExited,
@@ -83,7 +84,6 @@ from devbox.events import (
     ContextNotice,
     EngineBack,
     EngineLost,
-    Event,
     Failure,
     ReleaseFailed,
     ReleaseServed,
@@ -92,14 +92,13 @@ from devbox.events import (
     SessionStopped,
     StandbyChanged,
     WatchDegraded,
+    WatchPaused,
+    WatchResumed,
 )
 from devbox.model import StepState
 from devbox.report.failure import PREFIX, reason_lines
-from devbox.report.pulse import Pulse, step_name
-from devbox.report.sink import Sink
+from devbox.report.pulse import step_name
 from devbox.report.text import clean, named, seconds, shorten
-
-_REMEMBERED_LOG_LINES = 200
 
 
 @singledispatch
@@ -109,7 +108,8 @@ def lines(event: object) -> list[str]:
     return []
 
 
-def _own(text: str) -> str:
+def own(text: str) -> str:
+    """A line of devbox's own."""
     return PREFIX + text
 
 
@@ -124,44 +124,56 @@ def _reasons(failure: Failure) -> list[str]:
 @lines.register
 def _(event: SessionStarted) -> list[str]:
     where = "".join(f", {clean(url)}" for url in event.urls)
-    return [_own(f"project {clean(event.project)} on {clean(event.engine)}{where}")]
+    return [own(f"project {clean(event.project)} on {clean(event.engine)}{where}")]
 
 
 @lines.register
 def _(event: SessionStopped) -> list[str]:
     return [
-        _own(f"stopped: {clean(event.reason)}{', the application keeps serving' if event.serving else ''}")
+        own(f"stopped: {clean(event.reason)}{', the application keeps serving' if event.serving else ''}")
     ]
 
 
 @lines.register
 def _(event: EngineLost) -> list[str]:
-    return [_own(f"engine lost: {clean(event.failure.what)}"), *_reasons(event.failure)]
+    return [own(f"engine lost: {clean(event.failure.what)}"), *_reasons(event.failure)]
 
 
 @lines.register
 def _(event: EngineBack) -> list[str]:
-    return [_own(f"engine back after {seconds(event.seconds)}: {clean(event.engine)}")]
+    return [own(f"engine back after {seconds(event.seconds)}: {clean(event.engine)}")]
 
 
 @lines.register
 def _(event: WatchDegraded) -> list[str]:
-    return [_own(f"watching degraded: {clean(event.reason)}"), *reason_lines("", event.hint)]
+    return [own(f"watching degraded: {clean(event.reason)}"), *reason_lines("", event.hint)]
+
+
+@lines.register
+def _(event: WatchPaused) -> list[str]:
+    del event
+    return [own("watching paused")]
+
+
+@lines.register
+def _(event: WatchResumed) -> list[str]:
+    del event
+    return [own("watching again")]
 
 
 @lines.register
 def _(event: ChangeIgnored) -> list[str]:
-    return [_own(f"{named(event.paths)} touched, {clean(event.reason)}")]
+    return [own(f"{named(event.paths)} touched, {clean(event.reason)}")]
 
 
 @lines.register
 def _(event: ContextNotice) -> list[str]:
-    return [_own(f"notice: {clean(event.notice)}")]
+    return [own(f"notice: {clean(event.notice)}")]
 
 
 @lines.register
 def _(event: BuildStarted) -> list[str]:
-    return [_own(f"build {event.build} started: {clean(event.cause)}")]
+    return [own(f"build {event.build} started: {clean(event.cause)}")]
 
 
 @lines.register
@@ -171,7 +183,7 @@ def _(event: BuildStep) -> list[str]:
         return []
     reason = f" ({clean(step.reason)})" if step.reason else ""
     place = step_name(step.stage, step.index, step.total)
-    return [_own(f"{place} {shorten(step.instruction)} {seconds(step.seconds)}{reason}")]
+    return [own(f"{place} {shorten(step.instruction)} {seconds(step.seconds)}{reason}")]
 
 
 @lines.register
@@ -179,48 +191,48 @@ def _(event: BuildFailed) -> list[str]:
     failure = event.failure
     what = shorten(event.step) if event.step else clean(failure.what)
     status = "" if failure.exit_status is None else f" (exit {failure.exit_status})"
-    serving = [_own(f"  revision {event.serving} keeps serving")] if event.serving else []
+    serving = [own(f"  revision {event.serving} keeps serving")] if event.serving else []
     log = [f"build | {clean(line)}" for line in failure.log]
-    return [_own(f"build {event.build} failed: {what}{status}"), *log, *_reasons(failure), *serving]
+    return [own(f"build {event.build} failed: {what}{status}"), *log, *_reasons(failure), *serving]
 
 
 @lines.register
 def _(event: BuildSuperseded) -> list[str]:
-    return [_own(f"build {event.build} superseded: {clean(event.cause)}")]
+    return [own(f"build {event.build} superseded: {clean(event.cause)}")]
 
 
 @lines.register
 def _(event: StandbyChanged) -> list[str]:
     if not event.ready:
-        return [_own(f"no standby for revision {event.revision}: {clean(event.reason)}")]
+        return [own(f"no standby for revision {event.revision}: {clean(event.reason)}")]
     what = f"standby for revision {event.revision} loads"
-    return [_own(f"{what} {clean(name)} late: {clean(why)}") for name, why in event.dropped.items()]
+    return [own(f"{what} {clean(name)} late: {clean(why)}") for name, why in event.dropped.items()]
 
 
 @lines.register
 def _(event: ReleaseStarted) -> list[str]:
     reason = clean(event.reason)
-    return [_own(f"revision {event.revision} {clean(event.strategy)}: {reason}")] if reason else []
+    return [own(f"revision {event.revision} {clean(event.strategy)}: {reason}")] if reason else []
 
 
 @lines.register
 def _(event: ReleaseServed) -> list[str]:
     took = event.timings
-    if event.strategy == "adopted":
-        how = "adopted"
+    if event.strategy in ("adopted", "rollback", "restart"):
+        how = event.strategy
     elif took.build or event.steps:
         cached = f", {event.cached} of {event.steps} steps cached" if event.steps else ""
         how = f"build {seconds(took.build)}{cached}"
     else:
         how = clean(event.strategy)
-    return [_own(f"revision {event.revision} serving {clean(event.url)} in {seconds(took.total)} ({how})")]
+    return [own(f"revision {event.revision} serving {clean(event.url)} in {seconds(took.total)} ({how})")]
 
 
 @lines.register
 def _(event: ReleaseFailed) -> list[str]:
     serving = f", revision {event.serving} keeps serving" if event.serving else ""
     what = f"revision {event.revision} failed to start: {clean(event.failure.what)}{serving}"
-    return [_own(what), *_app(event.failure.log), *_reasons(event.failure)]
+    return [own(what), *_app(event.failure.log), *_reasons(event.failure)]
 
 
 @lines.register
@@ -232,66 +244,4 @@ def _(event: AppLog) -> list[str]:
 def _(event: AppExited) -> list[str]:
     memory = " (out of memory)" if event.out_of_memory else ""
     what = f"revision {event.revision} exited with status {event.exit_status}{memory}"
-    return [_own(what), *_app(event.log)]
-
-
-class Plain:
-    """Prints the lines of each event at once, an application's line once, and signs of life on `tick`."""
-
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
-        self._out = Sink(stream)
-        self._clock = clock
-        self._pulse = Pulse()
-        self._printed: deque[tuple[int, str]] = deque(maxlen=_REMEMBERED_LOG_LINES)
-
-    @property
-    def closed(self) -> bool:
-        return self._out.closed
-
-    @property
-    def pace(self) -> float:
-        return 1.0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
-
-    def __call__(self, event: Event) -> None:
-        now = self._clock()
-        pull = self._pulse.follow(event, now)
-        said = [_own(pull)] if pull else lines(self._without_repeats(event))
-        self._print(said)
-        if said and not isinstance(event, AppLog):
-            self._pulse.said(now)
-
-    def tick(self) -> None:
-        """Says that long work still goes on, where nothing was said for ten seconds."""
-        self._print(_own(line) for line in self._pulse.due(self._clock()))
-
-    def message(self, text: str) -> None:
-        """Prints a line of devbox's own."""
-        self._print([_own(clean(text))])
-
-    def _without_repeats(self, event: Event) -> Event:
-        """An exit's log ends with lines that were already printed as they came."""
-        match event:
-            case AppLog():
-                self._printed.append((event.revision, event.line))
-            case AppExited():
-                return event.model_copy(update={"log": self._unprinted(event.revision, event.log)})
-            case ReleaseFailed():
-                rest = self._unprinted(event.revision, event.failure.log)
-                return event.model_copy(update={"failure": event.failure.model_copy(update={"log": rest})})
-            case _:
-                pass
-        return event
-
-    def _unprinted(self, revision: int, log: Iterable[str]) -> tuple[str, ...]:
-        return tuple(line for line in log if (revision, line) not in self._printed)
-
-    def _print(self, said: Iterable[str]) -> None:
-        self._out.write("".join(f"{line}\n" for line in said))
+    return [own(what), *_app(event.log)]

@@ -14,7 +14,7 @@ WORDS = st.text(max_size=30) | st.sampled_from(
         *("", "app/main.py", "RUN pip install -r requirements.txt", "http://127.0.0.1:8000"),
         *("12 MB of 45 MB", "\x1b[31mred\x1b[0m \x1b[2J", "[bold]markup[/bold] [/]", "漢字" * 30),
         *("e\u0301\U0001f1e9\U0001f1ea\U0001f469\u200d\U0001f467", "long " * 60, "a\r\nb", "\udc80"),
-        *("back to what revision 1 serves", "adopted", "warm", "Traceback\n  File"),
+        *("back to what revision 1 serves", "adopted", "warm", "rollback", "Traceback\n  File"),
     ]
 )
 NUMBERS = st.integers(0, 12)

@@ -33,10 +33,13 @@ from devbox.events import (
     StepInfo,
     TimingsInfo,
     WatchDegraded,
+    WatchPaused,
+    WatchResumed,
 )
 from devbox.model import StepState
 from devbox.report import failure_lines, plain
-from devbox.report.plain import Plain, lines
+from devbox.report.plain import lines
+from devbox.report.printer import Plain
 from tests.unit.report import sessions
 from tests.unit.report.sessions import URL
 from tests.unit.report.strategies import SESSIONS
@@ -151,6 +154,8 @@ EXAMPLES: tuple[Event, ...] = (
     EngineLost(failure=Failure(what="Docker does not answer")),
     EngineBack(engine=ENGINE, seconds=12.3),
     WatchDegraded(reason="the limit of inotify watches is reached"),
+    WatchPaused(),
+    WatchResumed(),
     ChangeIgnored(reason="nothing changed", paths=("app/main.py",)),
     ChangeIgnored(reason="back to what revision 3 serves", paths=("app/main.py", "a", "b")),
     ContextNotice(notice=".env is part of the build context: an env file, which often holds secrets"),
@@ -183,6 +188,7 @@ EXAMPLES: tuple[Event, ...] = (
     _served("warm", 0.14, build=0.08, steps=6),
     _served("recreate", 0.4),
     _served("adopted", 0.02, revision=3),
+    _served("rollback", 0.4, revision=5),
     ReleaseFailed(
         revision=7,
         failure=Failure(

@@ -14,7 +14,7 @@ from devbox.events import from_json
 from devbox.report import OUTPUTS, renderer
 from devbox.report.jsonl import JsonLines
 from devbox.report.live import Live
-from devbox.report.plain import Plain
+from devbox.report.printer import Plain
 from tests.unit.report import sessions
 
 ROOT = Path(__file__).resolve().parents[3]
