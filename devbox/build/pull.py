@@ -12,10 +12,10 @@ _SAY_EVERY = 0.5
 
 
 async def pull_missing(
-    engine: Engine, images: Iterable[str], build: int, emit: Emit
+    engine: Engine, images: Iterable[str], build: int, emit: Emit, *, anew: bool = False
 ) -> tuple[ImageFacts, ...]:
-    """Pulls each image that the engine does not have, saying how far it is twice a second; gives those that
-    are there then.
+    """Pulls each image that the engine does not have, `anew` each one, saying how far it is twice a second;
+    gives those that are there then.
 
     BuildKit without a session cannot answer a registry's token challenge; the pull endpoint can. Raises
     PullFailed.
@@ -23,7 +23,7 @@ async def pull_missing(
     found: list[ImageFacts] = []
     for image in images:
         facts = await engine.image(image)
-        if facts is None:
+        if facts is None or anew:
             await _pull(engine, image, build, emit)
             facts = await engine.image(image)
         if facts is not None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from devbox.build.plan import make_plan
+from devbox.daemon.redeploy import Redeploy
 from devbox.daemon.round import Round
 from devbox.daemon.standbys import Claim
 from devbox.daemon.tools import Tools
@@ -20,7 +21,7 @@ from devbox.watch import diff
 
 @dataclass(frozen=True, slots=True)
 class RoundEnded:
-    """A round came to its end by itself; `built` where its image was made. `outcome` is what serves now, or
+    """A round came to its end by itself; `built` where its image is there. `outcome` is what serves now, or
     why nothing new does."""
 
     work: Work
@@ -45,7 +46,7 @@ class Inflight:
         self._tools = replace(tools, emit=self._overhear)
         self._emit = tools.emit
         self._group, self._ended, self._free_again = group, ended, free_again
-        self._round: Round | None = None
+        self._round: Round | Redeploy | None = None
         self._work: Work | None = None
         self._task: asyncio.Task[None] | None = None
         self._running: set[str] = set()
@@ -91,7 +92,11 @@ class Inflight:
         """Begins a round; none may be running."""
         self._running.clear()
         self._affected = None
-        self._work, self._round = work, Round(self._tools, work, previous, claim, confirm)
+        self._work = work
+        if work.again is not None:
+            self._round = Redeploy(self._tools, work, work.again, previous, confirm)
+        else:
+            self._round = Round(self._tools, work, previous, claim, confirm)
         self._task = self._group.create_task(self._run(self._round, work))
 
     def defers(self, source: Source) -> bool:
@@ -125,7 +130,7 @@ class Inflight:
         seconds = round(time.monotonic() - work.first_seen, 4)
         self._emit(BuildSuperseded(build=work.number, cause=cause, seconds=seconds))
 
-    async def _run(self, running: Round, work: Work) -> None:
+    async def _run(self, running: Round | Redeploy, work: Work) -> None:
         outcome: Served | DevboxError
         try:
             outcome = await running.run()

@@ -8,32 +8,60 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import TypeAlias
 
+from devbox.daemon.agenda import Agenda
 from devbox.daemon.guards import AppEnded, EngineReturned, Guards
 from devbox.daemon.inflight import Inflight, RoundEnded
+from devbox.daemon.memory import recall
 from devbox.daemon.news import News, failure_of
+from devbox.daemon.orders import (
+    Asked,
+    Await,
+    Order,
+    Outcome,
+    Pause,
+    Rebuild,
+    Restart,
+    Resume,
+    Rollback,
+)
 from devbox.daemon.ownoutput import output_files
 from devbox.daemon.planner import Planner
 from devbox.daemon.project import Project
+from devbox.daemon.reading import Reading, Unusable
+from devbox.daemon.revisions import to_restart, to_roll_back_to
 from devbox.daemon.service import Service
 from devbox.daemon.standbys import Standbys
 from devbox.daemon.tools import Tools
-from devbox.daemon.work import Identity, Served, Serving, Source, Verdict, Work, decide
+from devbox.daemon.work import Again, Identity, Served, Serving, Source, Verdict, Why, Work, decide
 from devbox.errors import BuildFailed as BuildError
-from devbox.errors import ConfigError, DevboxError, EngineUnreachable, StartFailed, Superseded, UsageError
-from devbox.events import BuildFailed, ReleaseFailed, WatchDegraded
+from devbox.errors import DevboxError, EngineUnreachable, StartFailed, Superseded, UsageError
+from devbox.events import (
+    BuildFailed,
+    Failure,
+    ReleaseFailed,
+    WatchDegraded,
+    WatchPaused,
+    WatchResumed,
+)
+from devbox.model import Cold, Plan
 from devbox.watch import Degraded, Look, Reason, Watcher
 
 _INSIST_AFTER = 3
-_SAVING = 0.1
-_BEGUN_BY_THEN = 0.05
 _BACK_OFF = 0.1
 _BACK_OFF_MOST = 2.0
 _SETTLES_MOST = 1.0
 _RESTLESS = 5
+_SETTLED_SOON = 0.05
+_ASKED_FOR = "asked for"
+_ROLLED_BACK = "an older revision was rolled back to"
+_GONE = EngineUnreachable("the engine does not answer", hint="devbox goes on by itself once it does")
+_ENDING = DevboxError("devbox is stopping")
+_PAUSED = Failure(what="watching is paused", hint="devbox resume builds what is on disk")
 
-Message: TypeAlias = Look | Degraded | RoundEnded | AppEnded | EngineReturned
+Message: TypeAlias = Look | Degraded | RoundEnded | AppEnded | EngineReturned | Asked
 
 
 class Loop:
@@ -47,7 +75,10 @@ class Loop:
         self._attempted: Identity | None = None
         self._served: Source | None = None
         self._unserved_since: float | None = None
-        self._reading_failed = self._unreadable_told = ""
+        self._latest: Source | None = None
+        self._agenda = Agenda()
+        self._given_up = Failure(what="nothing was built yet")
+        self._unfit: set[int] = set()
         self._called_off_in_row = 0
         self._followed: Watcher | None = None
         self._following: asyncio.Task[None] | None = None
@@ -62,6 +93,7 @@ class Loop:
                     while True:
                         await self._handle(await self._inbox.get())
                 finally:
+                    self._agenda.refuse(_ENDING)
                     await self._standbys.close()
         except ExceptionGroup as errors:
             expected, others = errors.split(DevboxError)
@@ -76,6 +108,7 @@ class Loop:
         self._service = Service(self._tools, self._guards, group)
         self._standbys = Standbys(self._tools)
         self._planner = Planner(group)
+        self._reading = Reading(self._project, self._news, self._look_again)
         self._guards.watch_engine()
         self._guards.watch_gate()
         if serving is not None:
@@ -116,6 +149,8 @@ class Loop:
                 await self._ended(message)
             case AppEnded():
                 await self._app_ended(message)
+            case Asked():
+                await self._asked(message)
             case EngineReturned():
                 if not await self._service.look_up():
                     self._attempted = None
@@ -125,28 +160,39 @@ class Loop:
         """Compares the disk with what is being built, what serves and what failed, and acts on it."""
         if self._guards.engine_lost:
             # Its return looks again.
+            self._agenda.refuse(_GONE)
             return
         read = await self._read(look)
         if read is None:
             return
         source, reloaded = read
+        self._latest = source
+        if source.whole:
+            self._agenda.waiters.looked(source.identity)
+        retry = reloaded or any(path in source.snapshot.entries for path in look.paths)
+        await self._act(source, look, retry=retry)
+        self._settle()
+
+    async def _act(self, source: Source, look: Look, *, retry: bool) -> None:
         verdict = decide(
             source.identity,
             building=self._inflight.identity,
             attempted=self._attempted,
             serving=self._service.serving,
-            retry=reloaded or any(path in source.snapshot.entries for path in look.paths),
+            retry=retry,
         )
         if self._service.serves(source.identity):
             self._served = source
             if self._planner.base is None:
                 self._planner.rest_on(source)
-        if verdict is Verdict.NOTHING:
+        if self._agenda.rebuilds and not self._inflight.settled:
+            await self._build(source, look)
+        elif verdict is Verdict.NOTHING:
             self._stand_by()
             if look.paths and self._inflight.identity is None:
                 self._news.nothing_changed(look.paths)
-        elif self._inflight.settled:
-            # The round can no longer be called off; its end looks again.
+        elif self._inflight.settled or self._agenda.paused:
+            # The round can no longer be called off; its end looks again, and so does whoever resumes.
             return
         elif verdict is Verdict.REVERT:
             await self._revert(source, look)
@@ -156,41 +202,96 @@ class Loop:
     async def _read(self, look: Look) -> tuple[Source, bool] | None:
         """What is on disk, and whether the settings are other ones; None where it cannot be used, which is
         said."""
-        try:
-            reloaded = await self._project.reload()
-            if reloaded:
-                self._news.settings_changed(look.paths)
-                self._follow_disk()
-            if self._inflight.identity is None:
-                await self._project.close_former()
-            source = await self._project.read(hinted=look.reason is Reason.EVENT and not look.extra_files)
-        except ConfigError as error:
-            self._news.settings_refused(error, look.paths)
+        reloaded = await self._reading.reload(look)
+        if isinstance(reloaded, Unusable):
+            self._unusable(reloaded)
             return None
-        except UsageError as error:
-            self._unreadable(error, look)
+        if reloaded:
+            self._follow_disk()
+        if self._inflight.identity is None:
+            await self._project.close_former()
+        source = await self._reading.read(look)
+        if isinstance(source, Unusable):
+            self._unusable(source)
             return None
-        self._reading_failed = self._unreadable_told = ""
-        if not source.whole:
-            # A build may begin with what the hints spoke of; all else is looked at beside it, and not before
-            # it has begun: both would take turns.
-            self._look_again(_BEGUN_BY_THEN)
-        return source, reloaded
+        return (source, reloaded) if source is not None else None
 
-    def _unreadable(self, error: UsageError, look: Look) -> None:
-        """Says that no build can start from what is on disk; but what is being saved at this very moment is
-        looked at again first."""
-        if self._reading_failed != str(error):
-            self._reading_failed = str(error)
-            self._look_again(_SAVING)
-            return
-        if self._unreadable_told != str(error):
-            self._unreadable_told = str(error)
+    def _unusable(self, found: Unusable) -> None:
+        if found.news:
             self._number += 1
             self._attempted = None
-            self._news.unreadable(error, self._number, self._service.number)
-        elif look.reason is Reason.EVENT:
-            self._news.still_unreadable(error, look.paths)
+            self._news.unreadable(found.error, self._number, self._service.number)
+        self._agenda.unusable(self._service.number, found.error)
+
+    def _settle(self) -> None:
+        """Answers those who wait for what is on disk to serve, where that is certain."""
+        latest = self._latest.identity if self._latest is not None else None
+        failure, given_up = self._given_up, None
+        if self._inflight.identity is None:
+            if self._agenda.paused:
+                failure, given_up = _PAUSED, latest
+            elif latest == self._attempted:
+                given_up = latest
+        self._agenda.waiters.settle(self._service.serving, given_up=given_up, failure=failure)
+
+    async def order(self, order: Order) -> int | Outcome:
+        """What the order is answered with, from another task of the session; raises DevboxError where it is
+        refused."""
+        asked = Asked(order)
+        self._inbox.put_nowait(asked)
+        return await asked.answer
+
+    async def _asked(self, asked: Asked) -> None:
+        if self._guards.engine_lost and not isinstance(asked.order, Pause | Resume):
+            asked.refuse(_GONE)
+            return
+        match asked.order:
+            case Pause() | Resume():
+                if self._agenda.pause(asked):
+                    paused = isinstance(asked.order, Pause)
+                    self._tools.emit(WatchPaused() if paused else WatchResumed())
+                self._look_again()
+            case Await():
+                self._agenda.waiters.add(asked)
+                self._look_again()
+            case Rebuild():
+                self._agenda.rebuilds.append(asked)
+                self._look_again()
+            case Restart() | Rollback():
+                await self._again(asked, asked.order)
+
+    async def _again(self, asked: Asked, order: Restart | Rollback) -> None:
+        """Lets an image serve again that is there already, whatever else is being made."""
+        if self._inflight.settled:
+            # What can no longer be called off comes to its end first.
+            asyncio.get_running_loop().call_later(_SETTLED_SOON, self._inbox.put_nowait, asked)
+            return
+        try:
+            source, again = self._latest, await self._meant(order)
+        except DevboxError as error:
+            asked.refuse(error)
+            return
+        if source is None:
+            asked.refuse(UsageError("nothing was built yet"))
+            return
+        await self._inflight.call_off(f"{again.why} asked for")
+        self._attempted = source.identity
+        work = Work(
+            number=again.revision.number,
+            source=source,
+            plan=Plan(cause=f"{again.why} asked for"),
+            first_seen=time.monotonic(),
+            detect=0.0,
+            again=again,
+        )
+        self._inflight.start(work, self._service.serving, Cold(again.why), _undoubted)
+        asked.reply(again.revision.number)
+
+    async def _meant(self, order: Restart | Rollback) -> Again:
+        if isinstance(order, Restart):
+            return to_restart(self._service.serving)
+        memory = await recall(self._tools.engine, self._project.config)
+        return to_roll_back_to(order.revision, memory.images, self._service.number, self._number, self._unfit)
 
     def _stand_by(self) -> None:
         """Has a standby of what serves wait for the next change."""
@@ -212,7 +313,8 @@ class Loop:
         seen_for = time.monotonic() - look.first_seen
         if base is not None:
             self._news.change_detected(source.identity, plan.cause, changes, seen_for)
-        if self._inflight.defers(source):
+        rebuilds = self._agenda.rebuilds
+        if not rebuilds and self._inflight.defers(source):
             return
         if await self._inflight.call_off(f"{plan.cause if base else 'the source'} changed again"):
             self._called_off_in_row += 1
@@ -223,17 +325,20 @@ class Loop:
         work = Work(
             number=self._number,
             source=source,
-            plan=plan,
+            plan=replace(plan, cause=_ASKED_FOR) if rebuilds else plan,
             first_seen=self._unserved_since,
             detect=max(0.0, seen_for - source.seconds),
             insist=self._called_off_in_row >= _INSIST_AFTER,
+            no_cache=self._agenda.wants_no_cache,
+            pull=self._agenda.wants_pull,
         )
         claim = self._standbys.claim(source, self._service.serving)
         self._inflight.start(work, self._service.serving, claim, self._confirm)
+        self._agenda.begun(work.number)
 
     async def _confirm(self, work: Work) -> None:
         """Raises Superseded where the disk no longer holds what was built."""
-        if self._watch:
+        if self._watch and not self._agenda.paused:
             try:
                 holds = await self._project.holds(work.source)
             except UsageError as error:
@@ -248,9 +353,10 @@ class Loop:
         exited = await self._service.ended(message)
         if exited is None:
             return
+        what = f"revision {exited.revision} exited with status {exited.exit_status}"
         if not self._watch:
-            what = f"revision {exited.revision} exited with status {exited.exit_status}"
             raise StartFailed(what, log=exited.log)
+        self._given_up = Failure(what=what, log=exited.log, exit_status=exited.exit_status)
         if self._service.just_adopted:
             # A stop that a former daemon had asked for came true only now.
             self._attempted = None
@@ -261,12 +367,14 @@ class Loop:
             return
         work, outcome = message.work, message.outcome
         after = 0.0
-        if message.built:
+        if message.built and work.again is None:
             self._planner.rest_on(work.source)
+            if not isinstance(outcome, Served):
+                self._unfit.add(work.number)
         if isinstance(outcome, Served):
             self._unserved_since, self._called_off_in_row = None, 0
             self._service.replaced_by(outcome.serving, self._project.config)
-            self._served = work.source
+            self._serves(work)
         elif isinstance(outcome, Superseded):
             self._called_off_in_row += 1
             self._attempted = None
@@ -283,9 +391,22 @@ class Loop:
         # Whatever was saved meanwhile and could not be acted upon then is seen now.
         self._look_again(after)
 
+    def _serves(self, work: Work) -> None:
+        """Keeps in mind what the revision was made from that serves now."""
+        if work.again is None:
+            self._served = work.source
+        elif work.again.why is Why.ROLLBACK:
+            # Its source is on no disk: nothing can be staged upon it.
+            self._served = None
+            self._standbys.set_aside(_ROLLED_BACK)
+            what = f"revision {work.number} serves since a rollback"
+            self._given_up = Failure(what=what, hint="the next save goes forward again")
+
     async def _failed(self, work: Work, error: DevboxError, *, built: bool, swap: str) -> None:
         serving, failure = self._service.number, failure_of(error)
         self._unserved_since = None
+        if work.again is None:
+            self._given_up = failure
         if swap == "recreate" and built:
             await self._service.look_up()
             serving = self._service.number
@@ -300,9 +421,15 @@ class Loop:
         if isinstance(error, EngineUnreachable):
             self._attempted = None
             self._guards.engine_gone(error)
+            self._agenda.refuse(error)
         elif not self._watch:
             raise error
         if not serving:
             what = f"revision {work.number} failed to start" if built else f"build {work.number} failed"
             message = f"devbox: no revision is serving: {what}: {error}"
             await self._guards.refuse_clients(message)
+
+
+async def _undoubted(work: Work) -> None:
+    """What was asked for serves whatever is on disk."""
+    del work

@@ -17,25 +17,16 @@ from devbox.build.pull import pull_missing
 from devbox.build.reach import reached
 from devbox.daemon.fit import only_copied
 from devbox.daemon.outlook import Outlook
-from devbox.daemon.portowner import name_owner
+from devbox.daemon.rollout import Origin, Rollout
 from devbox.daemon.standbys import Claim
 from devbox.daemon.tools import Tools
 from devbox.daemon.warm import WarmBoot
 from devbox.daemon.work import Served, Serving, Work
-from devbox.engine.protocol import ContainerFacts, ContainerSpec, ImageFacts
-from devbox.errors import EngineError, EngineRefused, PortTaken, StandbyFailed
-from devbox.events import BuildFinished, BuildStarted, ReleaseServed, ReleaseStarted, TimingsInfo
-from devbox.model import LABEL_BASES, Cold, Image, PortMapping, Revision, Snapshot
+from devbox.errors import EngineError, EngineRefused, StandbyFailed
+from devbox.events import BuildFinished, BuildStarted, ReleaseStarted
+from devbox.model import LABEL_BASES, Cold, Image, Revision, Snapshot
 from devbox.release.carry import shielded
-from devbox.release.spec import (
-    ROLE_IMAGE,
-    ROLE_VOLUME,
-    container_spec,
-    mounts,
-    project_labels,
-    revision_labels,
-)
-from devbox.release.strategies import Candidate, Handover, Hooks, recreate, rolling
+from devbox.release.spec import ROLE_IMAGE, revision_labels
 from devbox.release.warm import warm
 
 
@@ -55,14 +46,18 @@ class Round:
         self._work = work
         self._previous = previous
         self._claim = claim
-        self._confirm_disk = confirm
         usual_boot = previous.boot if previous is not None else math.inf
         self._outlook = Outlook(tools, work.source.config, usual_boot)
+        self._rollout = Rollout(tools, work, previous, self._outlook, confirm)
         self._triggers = False
         self._bases: tuple[str, ...] = ()
         self._builder = self._chosen_builder()
         self.releasing = False
-        self.committed = False
+
+    @property
+    def committed(self) -> bool:
+        """True once the ports move."""
+        return self._rollout.committed
 
     async def run(self) -> Served:
         """Builds and releases; raises WorkError, EngineError, UsageError or Superseded, with what served
@@ -91,7 +86,7 @@ class Round:
         config = work.source.config
         tools.emit(BuildStarted(build=work.number, cause=work.plan.cause, expected=dict(work.plan.reasons)))
         bases = base_images(work.source.dockerfile, config.build_args, config.target)
-        facts = await pull_missing(tools.engine, bases, work.number, tools.emit)
+        facts = await pull_missing(tools.engine, bases, work.number, tools.emit, anew=work.pull)
         self._bases = tuple(image.id for image in facts)
         self._triggers = len(facts) < len(bases) or any(image.triggers for image in facts)
         content = await tools.frontends.settle(
@@ -170,14 +165,15 @@ class Round:
         revision = self._revision(image)
         self._tools.emit(ReleaseStarted(revision=revision.number, strategy="warm"))
         ports = self._outlook.ports(standby.image)
-        spec = self._spec(standby.image, revision, ports)
-        hooks, previous = self._hooks(ports), self._previous.container
+        spec = self._rollout.spec(standby.image, revision, ports)
+        hooks, previous = self._rollout.hooks(ports), self._previous.container
         try:
             handover = await warm(self._tools.engine, booted, standby.staging, spec, hooks, previous)
         except (StandbyFailed, EngineError) as error:
             return Cold(error.what)
         await standby.serves()
-        return self._served(image, "warm", ports, handover, stage=booted.stage)
+        origin = self._origin(image, stage=booted.stage)
+        return Served(self._rollout.served(revision, "warm", ports, handover, origin))
 
     async def _roll(self, image: Image, reason: str) -> Served:
         """Starts a container of the image and lets it serve; `reason` says why this is not done warm."""
@@ -190,89 +186,16 @@ class Round:
         facts = await tools.engine.image(image.id)
         if facts is None:
             raise EngineRefused(f"the image of build {revision.number} is gone", cause="somebody removed it")
-        for mount in mounts(config, facts):
-            if mount.kind == "volume":
-                await tools.engine.ensure_volume(mount.source, project_labels(config, ROLE_VOLUME))
         ports = self._outlook.ports(facts)
-        handover = await self._hand_over(facts, revision, ports)
-        return self._served(image, config.swap, ports, handover)
+        handover = await self._rollout.cold(facts, self._rollout.spec(facts, revision, ports), ports)
+        return Served(self._rollout.served(revision, config.swap, ports, handover, self._origin(image)))
 
     def _revision(self, image: Image) -> Revision:
         source = self._work.source
         return Revision(self._work.number, image.id, source.context_digest, source.config.config_hash)
 
-    def _served(
-        self,
-        image: Image,
-        strategy: str,
-        ports: tuple[PortMapping, ...],
-        handover: Handover,
-        stage: float = 0.0,
-    ) -> Served:
-        revision = self._revision(image)
-        url = self._outlook.url(ports, handover.container)
-        found = tuple(self._outlook.backends(handover.container, ports).values())
-        self._tools.emit(
-            ReleaseServed(
-                revision=revision.number,
-                image=image.id,
-                strategy=strategy,
-                url=url,
-                timings=self._timings(image, handover, stage),
-                cached=_cached(image),
-                steps=len(image.steps),
-            )
-        )
-        serving = Serving(revision, handover.container.id, found, url, boot=handover.boot, bases=self._bases)
-        return Served(serving, image)
-
-    def _spec(self, facts: ImageFacts, revision: Revision, ports: tuple[PortMapping, ...]) -> ContainerSpec:
-        return container_spec(self._work.source.config, facts, revision, self._tools.info, ports)
-
-    def _hooks(self, ports: tuple[PortMapping, ...]) -> Hooks:
-        tools, number = self._tools, self._work.number
-
-        async def flip(container: ContainerFacts) -> None:
-            if self._work.source.config.swap == "rolling":
-                tools.ports.retarget(ports)
-                await tools.ports.flip(self._outlook.backends(container, ports))
-
-        return Hooks(
-            started=lambda container: tools.logs.follow(container, number),
-            confirm=self._confirm,
-            flip=flip,
-        )
-
-    async def _hand_over(
-        self, facts: ImageFacts, revision: Revision, ports: tuple[PortMapping, ...]
-    ) -> Handover:
-        tools, config = self._tools, self._work.source.config
-        candidate = Candidate(self._spec(facts, revision, ports), self._outlook.readiness(facts))
-        hooks = self._hooks(ports)
-        if config.swap == "rolling":
-            return await rolling(tools.engine, tools.info, candidate, hooks)
-        previous = self._previous.container if self._previous else None
-        try:
-            return await recreate(tools.engine, tools.info, candidate, hooks, previous, config.stop_grace)
-        except PortTaken as error:
-            raise await name_owner(tools.engine, _taken(ports, error)) from error
-
-    async def _confirm(self) -> None:
-        if not self._work.insist:
-            await self._confirm_disk(self._work)
-        self.committed = True
-
-    def _timings(self, image: Image, handover: Handover, stage: float) -> TimingsInfo:
-        work = self._work
-        return TimingsInfo(
-            detect=round(work.detect, 4),
-            context=round(work.source.seconds, 4),
-            build=round(image.seconds, 4),
-            stage=round(stage, 4),
-            boot=round(handover.boot, 4),
-            flip=round(handover.flip, 4),
-            total=round(handover.at - work.first_seen, 4),
-        )
+    def _origin(self, image: Image, stage: float = 0.0) -> Origin:
+        return Origin(image.seconds, stage, len(image.steps), _cached(image), self._bases)
 
 
 def image_tag(project: str, number: int) -> str:
@@ -282,9 +205,3 @@ def image_tag(project: str, number: int) -> str:
 
 def _cached(image: Image) -> int:
     return sum(step.cached for step in image.steps)
-
-
-def _taken(ports: tuple[PortMapping, ...], error: PortTaken) -> PortMapping:
-    """The mapping that the engine's text speaks of, the first one where it names none."""
-    text = f"{error.what} {error.cause}"
-    return next((port for port in ports if f":{port.host_port}" in text), ports[0])

@@ -17,10 +17,13 @@ from devbox import __version__
 from devbox.build.frontend import Frontends
 from devbox.config import Config
 from devbox.daemon.adopt import adopt
+from devbox.daemon.api.server import control_api
 from devbox.daemon.applog import LogFollowers
 from devbox.daemon.bus import Bus
+from devbox.daemon.control import Control
 from devbox.daemon.hostports import HostPorts
 from devbox.daemon.housekeeping import remove_superseded_images
+from devbox.daemon.hub import Hub
 from devbox.daemon.lock import ProjectLock, make_runtime_directory, state_directory
 from devbox.daemon.loop import Loop
 from devbox.daemon.memory import Memory, recall, refuse_foreign_project
@@ -51,6 +54,7 @@ _SIGNALS = {
 class _Stop:
     """How the session was asked to end; `reason` is '' while it was not."""
 
+    renderer: Renderer
     reason: str = ""
     exit_code: int = 0
     task: asyncio.Task[None] | None = None
@@ -82,19 +86,38 @@ async def run_session(
                 _acknowledge(stop)
                 return stop.exit_code
             try:
-                return await _serve(engine, settings, directory, renderer, stop, watch=watch)
+                return await _serve(engine, settings, directory, stop, watch=watch)
             finally:
                 await engine.close()
 
 
-async def _serve(
-    engine: Engine, settings: Settings, directory: Path, renderer: Renderer, stop: _Stop, *, watch: bool
-) -> int:
+async def _serve(engine: Engine, settings: Settings, directory: Path, stop: _Stop, *, watch: bool) -> int:
+    """One session, and around it what others see of it and ask it."""
     journal = Journal(
         state_directory(settings.config.root), lambda problem: bus(ContextNotice(notice=problem))
     )
-    bus = Bus(renderer, journal)
-    ports = HostPorts(engine, directory)
+    hub = Hub()
+    control = Control(engine, lambda: settings.config, hub, lambda: stop.ask("devbox down", 0))
+    bus = Bus(stop.renderer, journal, hub, control)
+    try:
+        async with control_api(directory, control):
+            try:
+                return await _run(engine, settings, HostPorts(engine, directory), bus, control, stop, watch)
+            finally:
+                hub.close()
+    finally:
+        journal.close()
+
+
+async def _run(
+    engine: Engine,
+    settings: Settings,
+    ports: HostPorts,
+    bus: Bus,
+    control: Control,
+    stop: _Stop,
+    watch: bool,
+) -> int:
     logs = LogFollowers(engine, bus)
     running = looping = False
     try:
@@ -111,15 +134,17 @@ async def _serve(
             serving = await adopt(engine, info, ports, settings.config, memory, pointed)
             _announce(bus, settings, f"{info.name} {info.version}", ports, serving)
             looping = True
-            await Loop(project, tools, watch=watch).run(serving, memory.last_number)
+            loop = Loop(project, tools, watch=watch)
+            control.governs(loop)
+            await loop.run(serving, memory.last_number)
     except asyncio.CancelledError:
         _acknowledge(stop)
-        await _end(engine, settings, ports, renderer)
+        await _end(engine, settings, ports, stop.renderer)
         bus(SessionStopped(reason=stop.reason))
         return stop.exit_code
     except DevboxError as error:
         if running:
-            await _end(engine, settings, ports, renderer)
+            await _end(engine, settings, ports, stop.renderer)
             if looping:
                 # Its events have said what and why.
                 bus(SessionStopped(reason=error.what))
@@ -130,7 +155,6 @@ async def _serve(
     finally:
         await logs.close()
         await ports.close()
-        journal.close()
     return 0
 
 
@@ -193,7 +217,7 @@ async def engine_serves(engine: Engine, settings: Settings) -> bool:
 def _stopping_on_signals(renderer: Renderer) -> Iterator[_Stop]:
     """The first signal cancels the session's task; the second one leaves the process at once."""
     loop = asyncio.get_running_loop()
-    stop = _Stop(task=asyncio.current_task())
+    stop = _Stop(renderer, task=asyncio.current_task())
     interrupts: list[int] = []
 
     # Not the event loop's own handlers: those wait for the loop, which may hang in a write that nobody reads.

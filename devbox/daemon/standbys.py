@@ -127,6 +127,11 @@ class Standbys:
         self._spare, self._why_none = None, NOT_YET
         return replace(spare, certain=staging) if spare.making.done() else spare
 
+    def set_aside(self, why: str) -> None:
+        """The standby goes, and there is none for this reason until another one is made."""
+        self._made_from = None
+        self._drop(why)
+
     async def close(self) -> None:
         """Discards the standby, and each one that a round still gives back."""
         self._closed = True

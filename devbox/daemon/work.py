@@ -11,7 +11,7 @@ from pathlib import Path
 
 from devbox.build.dockerfile import Dockerfile
 from devbox.config import Config
-from devbox.model import Backend, Image, Plan, Revision, Snapshot
+from devbox.model import Backend, Plan, Revision, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,28 @@ class Source:
         return tuple(found)
 
 
+class Why(StrEnum):
+    """Why an image that is there already is released again."""
+
+    ROLLBACK = "rollback"
+    RESTART = "restart"
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A revision whose image is there, to be released again."""
+
+    revision: Revision
+    why: Why
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One round: build `number` out of `source`.
+    """One round: build `number` out of `source`, or release `again`, while `source` is what is on disk.
 
     `first_seen` is when the first write that it answers to was seen, `detect` the seconds from there to the
     decision. With `insist` the result serves even if the disk moved on meanwhile: a tree that never comes
-    to rest must not keep the old code serving for good.
+    to rest must not keep the old code serving for good. `pull` fetches base images anew.
     """
 
     number: int
@@ -81,6 +96,8 @@ class Work:
     detect: float
     insist: bool = False
     no_cache: bool = False
+    pull: bool = False
+    again: Again | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +124,6 @@ class Served:
     """A round's success."""
 
     serving: Serving
-    image: Image
 
 
 class Verdict(StrEnum):

@@ -1,0 +1,137 @@
+"""The control API as an application: each path a method of Control."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Annotated, Protocol
+
+from fastapi import FastAPI, Header, Query, Request
+from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.exceptions import HTTPException
+
+from devbox import __version__
+from devbox.daemon.api import models
+from devbox.errors import DevboxError, EngineError
+from devbox.events import Event, to_json
+
+_SSE = "text/event-stream"
+_LINES = "application/x-ndjson"
+_MOST = 2**53 - 1
+
+After = Annotated[int, Query(ge=0, le=_MOST, description="only events with a higher `seq`")]
+
+
+class Controls(Protocol):
+    """What the application asks; `daemon.control.Control` is it."""
+
+    def status(self) -> models.Status: ...
+    async def rebuild(self, order: models.RebuildOrder) -> models.Begun: ...
+    async def restart(self) -> models.Begun: ...
+    async def rollback(self, order: models.RollbackOrder) -> models.Begun: ...
+    async def pause(self) -> models.Watching: ...
+    async def resume(self) -> models.Watching: ...
+    async def wait(self, order: models.WaitOrder) -> models.Waited: ...
+    async def revisions(self) -> models.Revisions: ...
+    def stop(self) -> None: ...
+    def kept(self, after: int) -> Iterator[Event]: ...
+    def follow(self, after: int) -> AsyncIterator[Event]: ...
+
+
+def application(control: Controls) -> FastAPI:
+    """The application that answers for one session."""
+    app = FastAPI(
+        title="devbox control",
+        version=__version__,
+        description="Controls one running devbox. Every path is below the version that it belongs to.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
+        responses={
+            409: {"model": models.Refusal, "description": "It cannot be done now, or not at all."},
+            503: {"model": models.Refusal, "description": "The engine does not answer, or refuses."},
+        },
+    )
+    app.add_exception_handler(DevboxError, _refused)
+    app.add_exception_handler(HTTPException, _not_found)
+
+    @app.get("/v1/status", operation_id="status", summary="How the project stands")
+    async def status() -> models.Status:
+        return control.status()
+
+    @app.post("/v1/rebuild", operation_id="rebuild", status_code=202, summary="Build what is on disk")
+    async def rebuild(order: models.RebuildOrder) -> models.Begun:
+        return await control.rebuild(order)
+
+    @app.post(
+        "/v1/restart", operation_id="restart", status_code=202, summary="A new container of what serves"
+    )
+    async def restart() -> models.Begun:
+        return await control.restart()
+
+    @app.post(
+        "/v1/rollback", operation_id="rollback", status_code=202, summary="An older revision serves again"
+    )
+    async def rollback(order: models.RollbackOrder) -> models.Begun:
+        return await control.rollback(order)
+
+    @app.post("/v1/pause", operation_id="pause", summary="Changes on disk lead to nothing")
+    async def pause() -> models.Watching:
+        return await control.pause()
+
+    @app.post("/v1/resume", operation_id="resume", summary="Changes on disk are built again")
+    async def resume() -> models.Watching:
+        return await control.resume()
+
+    @app.post("/v1/wait", operation_id="wait", summary="Wait until what is on disk serves, or cannot")
+    async def wait(order: models.WaitOrder) -> models.Waited:
+        return await control.wait(order)
+
+    @app.post("/v1/stop", operation_id="stop", status_code=202, summary="End the session as Ctrl-C does")
+    async def stop() -> models.Watching:
+        control.stop()
+        return models.Watching(paused=True)
+
+    @app.get("/v1/revisions", operation_id="revisions", summary="What can be rolled back to")
+    async def revisions() -> models.Revisions:
+        return await control.revisions()
+
+    @app.get("/v1/events", operation_id="events", summary="The events that are kept")
+    async def events(after: After = 0) -> models.Events:
+        return models.Events(events=tuple(control.kept(after)))
+
+    @app.get(
+        "/v1/events/follow",
+        operation_id="follow",
+        summary="The events that are kept, then each new one, until the session ends",
+        description=(
+            "JSON lines, or server-sent events where `Accept` names text/event-stream. Whoever reads too "
+            "slowly is let go and comes again with `after`; a step in `seq` tells what was missed."
+        ),
+        response_class=StreamingResponse,
+        responses={200: {"content": {_LINES: {}, _SSE: {}}}},
+    )
+    async def follow(after: After = 0, accept: Annotated[str, Header()] = _LINES) -> StreamingResponse:
+        sse = _SSE in accept
+        lines = _lines(control.follow(after), sse=sse)
+        return StreamingResponse(lines, media_type=_SSE if sse else _LINES)
+
+    return app
+
+
+async def _lines(events: AsyncIterator[Event], *, sse: bool) -> AsyncIterator[str]:
+    async for event in events:
+        text = to_json(event)
+        yield f"id: {event.seq}\nevent: {event.kind}\ndata: {text}\n\n" if sse else f"{text}\n"
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    del request
+    assert isinstance(error, DevboxError)
+    refusal = models.Refusal(what=error.what, cause=error.cause, hint=error.hint, exit_code=error.exit_code)
+    return JSONResponse(refusal.model_dump(), 503 if isinstance(error, EngineError) else 409)
+
+
+async def _not_found(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    refusal = models.Refusal(what=f"{request.method} {request.url.path}: {error.detail}", exit_code=2)
+    return JSONResponse(refusal.model_dump(), error.status_code, headers=error.headers)

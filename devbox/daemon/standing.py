@@ -1,0 +1,151 @@
+"""How a project stands, as the events of its session tell. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import singledispatch
+from typing import Literal
+
+from devbox.events import (
+    BACK_TO,
+    AppExited,
+    BuildFailed,
+    BuildStarted,
+    BuildSuperseded,
+    ChangeIgnored,
+    EngineBack,
+    EngineLost,
+    Event,
+    Failure,
+    ReleaseFailed,
+    ReleaseServed,
+    SessionStarted,
+    StandbyChanged,
+    WatchPaused,
+    WatchResumed,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One project at one moment.
+
+    `revision` serves, 0 where none does; `building` is the build or revision in the making, 0 where none is.
+    `failure` is what the newest save, or the application, ended with, as long as nothing healed it, and
+    `failed` the number of that build or revision. `standby` is true while one waits.
+    """
+
+    project: str = ""
+    root: str = ""
+    engine: str = ""
+    urls: tuple[str, ...] = ()
+    revision: int = 0
+    image: str = ""
+    building: int = 0
+    failed: int = 0
+    failure: Failure | None = None
+    paused: bool = False
+    standby: bool = False
+    engine_lost: bool = False
+
+    @property
+    def state(self) -> Literal["serving", "starting", "failed"]:
+        """ "serving", "failed" (nothing serves, for `failure`) or "starting"."""
+        if self.revision:
+            return "serving"
+        return "failed" if self.failure is not None and not self.building else "starting"
+
+
+def reduce(standing: Standing, event: Event) -> Standing:
+    """The standing after the event."""
+    return _apply(event, standing)
+
+
+@singledispatch
+def _apply(event: object, standing: Standing) -> Standing:
+    del event
+    return standing
+
+
+@_apply.register
+def _(event: SessionStarted, standing: Standing) -> Standing:
+    del standing
+    return Standing(project=event.project, root=event.root, engine=event.engine, urls=event.urls)
+
+
+@_apply.register
+def _(event: BuildStarted, standing: Standing) -> Standing:
+    return replace(standing, building=event.build)
+
+
+@_apply.register
+def _(event: BuildSuperseded, standing: Standing) -> Standing:
+    return replace(standing, building=0 if standing.building == event.build else standing.building)
+
+
+@_apply.register
+def _(event: BuildFailed, standing: Standing) -> Standing:
+    return replace(standing, building=0, failed=event.build, failure=event.failure, revision=event.serving)
+
+
+@_apply.register
+def _(event: ReleaseFailed, standing: Standing) -> Standing:
+    return replace(standing, building=0, failed=event.revision, failure=event.failure, revision=event.serving)
+
+
+@_apply.register
+def _(event: ReleaseServed, standing: Standing) -> Standing:
+    return replace(
+        standing,
+        building=0,
+        failed=0,
+        failure=None,
+        revision=event.revision,
+        image=event.image,
+        urls=standing.urls or (event.url,),
+        # It serves now, or was made from what served before.
+        standby=standing.standby and event.strategy == "restart",
+    )
+
+
+@_apply.register
+def _(event: AppExited, standing: Standing) -> Standing:
+    what = f"revision {event.revision} exited with status {event.exit_status}"
+    cause = "it ran out of memory" if event.out_of_memory else ""
+    failure = Failure(what=what, cause=cause, log=event.log, exit_status=event.exit_status)
+    return replace(standing, failed=event.revision, failure=failure, revision=0, image="")
+
+
+@_apply.register
+def _(event: ChangeIgnored, standing: Standing) -> Standing:
+    if not event.reason.startswith(BACK_TO):
+        return standing
+    return replace(standing, building=0, failed=0, failure=None)
+
+
+@_apply.register
+def _(event: StandbyChanged, standing: Standing) -> Standing:
+    return replace(standing, standby=event.ready)
+
+
+@_apply.register
+def _(event: EngineLost, standing: Standing) -> Standing:
+    return replace(standing, building=0, engine_lost=True, failure=event.failure)
+
+
+@_apply.register
+def _(event: EngineBack, standing: Standing) -> Standing:
+    del event
+    return replace(standing, engine_lost=False, failure=None if not standing.failed else standing.failure)
+
+
+@_apply.register
+def _(event: WatchPaused, standing: Standing) -> Standing:
+    del event
+    return replace(standing, paused=True)
+
+
+@_apply.register
+def _(event: WatchResumed, standing: Standing) -> Standing:
+    del event
+    return replace(standing, paused=False)
