@@ -18,6 +18,7 @@
     ├── StandbyFailed          never shown as an error: the rolling way is taken instead, and why is said
     ├── Superseded             never shown as an error: a newer change made the round's result worthless
     ├── AlreadyRunning         exit 4: another devbox runs this project
+    ├── Refused                a running devbox refuses an order; exits with what the refusal would have
     └── GateError              exit 1: the process that owns the host ports cannot be reached
 
 Each error says what failed (the message), why (`cause`), and what to do next (`hint`).
@@ -25,13 +26,11 @@ Each error says what failed (the message), why (`cause`), and what to do next (`
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 
 class DevboxError(Exception):
     """An error with what failed, why, and the next step; `exit_code` is the process's exit code for it."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
 
     def __init__(self, what: str, *, cause: str = "", hint: str = "") -> None:
         super().__init__(what)
@@ -162,6 +161,14 @@ class AlreadyRunning(DevboxError):
     """Another devbox runs this project."""
 
     exit_code = 4
+
+
+class Refused(DevboxError):
+    """A running devbox refuses an order, for a reason whose exit code this is."""
+
+    def __init__(self, what: str, *, cause: str = "", hint: str = "", exit_code: int = 1) -> None:
+        super().__init__(what, cause=cause, hint=hint)
+        self.exit_code = exit_code
 
 
 class GateError(DevboxError):

@@ -91,6 +91,8 @@ def up(
 
     def act() -> Coroutine[Any, Any, int]:
         from devbox.config import parse_flags
+        from devbox.daemon.attach import attach
+        from devbox.daemon.lock import holder, runtime_directory
         from devbox.daemon.session import run_session
         from devbox.report import renderer
 
@@ -113,6 +115,8 @@ def up(
             gc.enable()
             chosen = "background" if background else output.value if output else None
             with renderer(chosen, sys.stdout, os.environ) as shown:
+                if watch and not background and holder(runtime_directory(path)) is not None:
+                    return await attach(path, flags, os.environ, shown)
                 return await run_session(path, flags, os.environ, shown, watch=watch)
 
         return session()

@@ -77,4 +77,4 @@ async def _point(
         ports.retarget(mappings)
         await ports.flip(found)
         url = ports.urls[0]
-    return Serving(revision_of(ready), ready.id, tuple(found.values()), url)
+    return Serving(revision_of(ready), ready.id, ready.name, tuple(found.values()), url)

@@ -33,6 +33,7 @@ class Control:
     ) -> None:
         self._engine, self._config, self._hub, self._stop = engine, config, hub, stop
         self._standing = Standing()
+        self._serving: Callable[[], str] = str
         self._loop: asyncio.Future[Loop] = asyncio.get_running_loop().create_future()
 
     def __call__(self, event: Event) -> None:
@@ -42,6 +43,7 @@ class Control:
     def governs(self, loop: Loop) -> None:
         """From now on orders go to this loop; those asked earlier, too."""
         self._loop.set_result(loop)
+        self._serving = lambda: loop.container
 
     @property
     def paused(self) -> bool:
@@ -58,6 +60,7 @@ class Control:
             state=now.state,
             revision=now.revision,
             image=now.image,
+            container=self._serving() if now.revision else "",
             urls=now.urls,
             building=now.building,
             failed=now.failed,

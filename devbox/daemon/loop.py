@@ -234,6 +234,11 @@ class Loop:
                 given_up = latest
         self._agenda.waiters.settle(self._service.serving, given_up=given_up, failure=failure)
 
+    @property
+    def container(self) -> str:
+        """The name of the container that serves, '' where none does."""
+        return self._service.serving.name if self._service.number and self._service.serving else ""
+
     async def order(self, order: Order) -> int | Outcome:
         """What the order is answered with, from another task of the session; raises DevboxError where it is
         refused."""

@@ -55,4 +55,4 @@ class Redeploy:
         handover = await self._rollout.cold(facts, spec, ports)
         origin = Origin(bases=tuple(facts.labels.get(LABEL_BASES, "").split()))
         revision = replace(again.revision, config_hash=config.config_hash)
-        return Served(self._rollout.served(revision, again.why, ports, handover, origin))
+        return Served(self._rollout.served(revision, again.why, ports, handover, origin, spec.name))

@@ -88,8 +88,9 @@ class Rollout:
         ports: tuple[PortMapping, ...],
         handover: Handover,
         origin: Origin,
+        name: str,
     ) -> Serving:
-        """Says that the revision serves, and gives what serves now."""
+        """Says that the revision serves, and gives what serves now, in the container of this name."""
         url = self._outlook.url(ports, handover.container)
         found = tuple(self._outlook.backends(handover.container, ports).values())
         self._tools.emit(
@@ -103,7 +104,9 @@ class Rollout:
                 steps=origin.steps,
             )
         )
-        return Serving(revision, handover.container.id, found, url, boot=handover.boot, bases=origin.bases)
+        return Serving(
+            revision, handover.container.id, name, found, url, boot=handover.boot, bases=origin.bases
+        )
 
     async def _confirm(self) -> None:
         if not self._work.insist:

@@ -173,7 +173,7 @@ class Round:
             return Cold(error.what)
         await standby.serves()
         origin = self._origin(image, stage=booted.stage)
-        return Served(self._rollout.served(revision, "warm", ports, handover, origin))
+        return Served(self._rollout.served(revision, "warm", ports, handover, origin, spec.name))
 
     async def _roll(self, image: Image, reason: str) -> Served:
         """Starts a container of the image and lets it serve; `reason` says why this is not done warm."""
@@ -187,8 +187,10 @@ class Round:
         if facts is None:
             raise EngineRefused(f"the image of build {revision.number} is gone", cause="somebody removed it")
         ports = self._outlook.ports(facts)
-        handover = await self._rollout.cold(facts, self._rollout.spec(facts, revision, ports), ports)
-        return Served(self._rollout.served(revision, config.swap, ports, handover, self._origin(image)))
+        spec = self._rollout.spec(facts, revision, ports)
+        handover = await self._rollout.cold(facts, spec, ports)
+        origin = self._origin(image)
+        return Served(self._rollout.served(revision, config.swap, ports, handover, origin, spec.name))
 
     def _revision(self, image: Image) -> Revision:
         source = self._work.source

@@ -102,12 +102,15 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """The container that serves, and where; `boot` is how long its start took, in seconds, infinite where
-    nobody saw it, and `bases` are the ids of the images that its own was built upon, empty where that is not
-    known."""
+    """The container that serves, its name, and where.
+
+    `boot` is how long its start took, in seconds, infinite where nobody saw it; `bases` are the ids of the
+    images that its own was built upon, empty where that is not known.
+    """
 
     revision: Revision
     container: str
+    name: str
     backends: tuple[Backend, ...]
     url: str
     alive: bool = True

@@ -23,6 +23,7 @@ class Status(_Model):
     )
     revision: int = Field(description="the revision that serves, 0 where none does")
     image: str = Field(description="the id of its image")
+    container: str = Field(description="the name of the container that serves")
     urls: tuple[str, ...]
     building: int = Field(description="the build in the making, 0 where none is")
     failed: int = Field(description="the build or revision that `failure` is about, 0 where nothing failed")

@@ -74,6 +74,7 @@ def serving(name: str = "1", *, alive: bool = True, container: str = "c") -> Ser
     return Serving(
         revision=Revision(1, "image", f"context-{name}", f"config-{name}"),
         container=container,
+        name="devbox-shop-r1",
         backends=(Backend("172.17.0.2", 8000),),
         url="http://127.0.0.1:8000",
         alive=alive,

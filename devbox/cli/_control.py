@@ -1,0 +1,164 @@
+"""The verbs that ask a running devbox for something."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from devbox.cli._base import AsJson, ProjectPath, app, run
+
+if TYPE_CHECKING:
+    from devbox.daemon.api.client import Client
+    from devbox.daemon.api.models import Begun
+
+
+@app.command()
+def rebuild(
+    path: ProjectPath = Path(),
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Run every step.")] = False,
+    pull: Annotated[bool, typer.Option("--pull", help="Fetch base images anew.")] = False,
+) -> None:
+    """Build what is on disk though nothing changed, and let it serve.
+
+    Example: devbox rebuild --no-cache
+    """
+
+    async def begin(client: Client) -> Begun:
+        from devbox.daemon.api.models import RebuildOrder
+
+        return await client.rebuild(RebuildOrder(no_cache=no_cache, pull=pull))
+
+    _order(path, begin)
+
+
+@app.command()
+def restart(path: ProjectPath = Path()) -> None:
+    """Let a new container of the revision that serves take over.
+
+    Example: devbox restart
+    """
+    _order(path, lambda client: client.restart())
+
+
+@app.command()
+def rollback(
+    revision: Annotated[
+        str, typer.Argument(help="The revision that is to serve again.", show_default="the one before")
+    ] = "",
+    path: ProjectPath = Path(),
+) -> None:
+    """Let an older revision serve again, out of the image that was kept; the next save goes forward again.
+
+    Example: devbox rollback 17
+    """
+
+    async def begin(client: Client) -> Begun:
+        from devbox.daemon.api.models import RollbackOrder
+
+        return await client.rollback(RollbackOrder(revision=number))
+
+    number, path = _revision(revision, path)
+    _order(path, begin)
+
+
+@app.command()
+def pause(path: ProjectPath = Path()) -> None:
+    """Let changes on disk lead to nothing, until devbox resume.
+
+    Example: devbox pause
+    """
+    _ask(path, lambda client: client.pause(), "watching paused; devbox resume builds what is on disk then")
+
+
+@app.command()
+def resume(path: ProjectPath = Path()) -> None:
+    """Build changes on disk again, also those made while watching was paused.
+
+    Example: devbox resume
+    """
+    _ask(path, lambda client: client.resume(), "watching again")
+
+
+@app.command()
+def wait(
+    path: ProjectPath = Path(),
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0, max=86400, metavar="SECONDS", help="Wait so long at most.")
+    ] = 600,
+    as_json: AsJson = False,
+) -> None:
+    """Wait until what is on disk now is what serves: 0 then, 1 and the reason where it cannot be.
+
+    Example: devbox wait --timeout 60 && pytest
+    """
+
+    def act() -> Coroutine[Any, Any, int]:
+        from devbox.config import load_leniently
+        from devbox.daemon.api.client import Client
+        from devbox.daemon.api.models import WaitOrder
+        from devbox.report.waited import waited_lines
+
+        root = load_leniently(path, os.environ).root
+
+        async def ask() -> int:
+            waited = await Client(root).wait(WaitOrder(timeout=timeout))
+            serves = waited.result == "serving"
+            for line in [waited.model_dump_json()] if as_json else waited_lines(waited, timeout):
+                typer.echo(line, err=not (serves or as_json))
+            return 0 if serves else 1
+
+        return ask()
+
+    run(act)
+
+
+def _revision(text: str, path: Path) -> tuple[int, Path]:
+    """A number and a path, where the first argument may be either."""
+    if not text or text.isdecimal():
+        return int(text or 0), path
+    return 0, Path(text)
+
+
+def _order(path: Path, begin: Callable[[Client], Awaitable[Begun]]) -> None:
+    """Gives an order and shows what becomes of it."""
+
+    def act() -> Coroutine[Any, Any, int]:
+        from devbox.config import load_leniently
+        from devbox.daemon.api.client import Client
+        from devbox.daemon.ordering import follow_order
+        from devbox.report import renderer
+
+        client = Client(load_leniently(path, os.environ).root)
+
+        async def order() -> int:
+            begun = await begin(client)
+            with renderer("plain", sys.stdout, os.environ) as shown:
+                return await follow_order(client, begun, shown)
+
+        return order()
+
+    run(act)
+
+
+def _ask(path: Path, ask: Callable[[Client], Awaitable[object]], done: str) -> None:
+    """Asks for something that is done at once."""
+
+    def act() -> Coroutine[Any, Any, int]:
+        from devbox.config import load_leniently
+        from devbox.daemon.api.client import Client
+
+        client = Client(load_leniently(path, os.environ).root)
+
+        async def asking() -> int:
+            await ask(client)
+            typer.echo(f"devbox: {done}")
+            return 0
+
+        return asking()
+
+    run(act)

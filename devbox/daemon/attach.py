@@ -1,0 +1,75 @@
+"""A second window on a running devbox: the same events, shown by a renderer of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from devbox.config import load
+from devbox.daemon.api.client import Client
+from devbox.errors import AlreadyRunning
+from devbox.report import Renderer
+from devbox.report.ticking import ticking
+
+EXIT_INTERRUPTED = 130
+
+
+async def refuse_other_settings(
+    client: Client, root: Path, flags: Mapping[str, Any], environ: Mapping[str, str]
+) -> None:
+    """Raises AlreadyRunning where flags were given that the running devbox was not started with."""
+    given = {name: value for name, value in flags.items() if value}
+    if not given:
+        return
+    status = await client.status()
+    if load(root, flags, environ).config_hash != status.config_hash:
+        raise AlreadyRunning(
+            "another devbox runs this project with other settings",
+            cause=f"process {status.pid}",
+            hint="devbox up without flags shows it; devbox down ends it",
+        )
+
+
+async def attach(root: Path, flags: Mapping[str, Any], environ: Mapping[str, str], shown: Renderer) -> int:
+    """Shows what the devbox that runs the project says, from its beginning on, until it ends, Ctrl-C or
+    nobody reads; that devbox goes on. Returns the exit code; raises what its API raises, and AlreadyRunning
+    for flags of other settings."""
+    client = Client(root)
+    await refuse_other_settings(client, root, flags, environ)
+    with _interrupted() as interrupted:
+        async with ticking(shown, interrupted.set):
+            showing = asyncio.create_task(_show(client, shown))
+            waiting = asyncio.create_task(interrupted.wait())
+            await asyncio.wait({showing, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+            if showing.done():
+                await showing
+                return 0
+            showing.cancel()
+            await asyncio.wait({showing})
+            status = await client.status()
+            shown.message(f"left; devbox goes on (process {status.pid}); devbox down ends it")
+            return EXIT_INTERRUPTED
+
+
+async def _show(client: Client, shown: Renderer) -> None:
+    async for event in client.follow():
+        shown(event)
+
+
+@contextmanager
+def _interrupted() -> Iterator[asyncio.Event]:
+    """Set by Ctrl-C, and by a terminal that closes."""
+    loop, event = asyncio.get_running_loop(), asyncio.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in numbers:
+        loop.add_signal_handler(number, event.set)
+    try:
+        yield event
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
