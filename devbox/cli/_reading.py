@@ -13,13 +13,30 @@ from devbox.cli._base import AsJson, ProjectPath, app, run
 
 
 @app.command()
-def status(path: ProjectPath = Path(), as_json: AsJson = False) -> None:
-    """Say what serves, where, and since which revision.
+def status(
+    path: ProjectPath = Path(),
+    every: Annotated[bool, typer.Option("--all", help="Every project that devbox runs.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what serves, where, since which revision, and what the newest save ended with.
 
     Example: devbox status --json
     """
 
     def act() -> Coroutine[Any, Any, int]:
+        from devbox.report.statuses import status_lines, table_lines
+
+        if every:
+            from devbox.daemon.status import read_every_status
+
+            async def read_all() -> int:
+                found = await read_every_status()
+                for line in [each.model_dump_json() for each in found] if as_json else table_lines(found):
+                    typer.echo(line)
+                return 0
+
+            return read_all()
+
         from devbox.config import load_leniently
         from devbox.daemon.status import read_status
 
@@ -27,18 +44,8 @@ def status(path: ProjectPath = Path(), as_json: AsJson = False) -> None:
 
         async def read() -> int:
             found = await read_status(config)
-            if as_json:
-                typer.echo(found.model_dump_json())
-            elif found.state == "serving":
-                typer.echo(
-                    f"devbox: {found.project} serving revision {found.revision} at {' '.join(found.urls)}"
-                )
-                if found.daemon is None:
-                    typer.echo("devbox: no devbox watches it; devbox up takes it over")
-            else:
-                typer.echo(f"devbox: {found.project} {found.state}")
-                if found.reason:
-                    typer.echo(f"devbox:   why: {found.reason.removeprefix('devbox: ')}")
+            for line in [found.model_dump_json()] if as_json else status_lines(found):
+                typer.echo(line)
             return 0
 
         return read()

@@ -30,6 +30,14 @@ def runtime_directory(root: Path) -> Path:
     return _base() / _name_of(root)
 
 
+def runtime_directories() -> tuple[Path, ...]:
+    """Those of every project of this user that devbox runs, or ran until it was killed."""
+    try:
+        return tuple(sorted(path for path in _base().iterdir() if path.is_dir()))
+    except OSError:
+        return ()
+
+
 def state_directory(root: Path) -> Path:
     """Where a project's journal lives: below the user's folder for state, under the same name."""
     return platformdirs.user_state_path("devbox") / _name_of(root)

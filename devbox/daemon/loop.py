@@ -34,6 +34,7 @@ from devbox.daemon.reading import Reading, Unusable
 from devbox.daemon.revisions import to_restart, to_roll_back_to
 from devbox.daemon.service import Service
 from devbox.daemon.standbys import Standbys
+from devbox.daemon.standing import of_build, of_release
 from devbox.daemon.tools import Tools
 from devbox.daemon.work import Again, Identity, Served, Serving, Source, Verdict, Why, Work, decide
 from devbox.errors import BuildFailed as BuildError
@@ -411,7 +412,7 @@ class Loop:
         serving, failure = self._service.number, failure_of(error)
         self._unserved_since = None
         if work.again is None:
-            self._given_up = failure
+            self._given_up = (of_release if built else of_build)(work.number, failure)
         if swap == "recreate" and built:
             await self._service.look_up()
             serving = self._service.number

@@ -56,6 +56,16 @@ class Standing:
         return "failed" if self.failure is not None and not self.building else "starting"
 
 
+def of_build(build: int, failure: Failure) -> Failure:
+    """The failure of a build as a sentence that can stand alone."""
+    return failure.model_copy(update={"what": f"build {build} failed: {failure.what}"})
+
+
+def of_release(revision: int, failure: Failure) -> Failure:
+    """The failure of a release as a sentence that can stand alone."""
+    return failure.model_copy(update={"what": f"revision {revision} failed to start: {failure.what}"})
+
+
 def reduce(standing: Standing, event: Event) -> Standing:
     """The standing after the event."""
     return _apply(event, standing)
@@ -85,12 +95,14 @@ def _(event: BuildSuperseded, standing: Standing) -> Standing:
 
 @_apply.register
 def _(event: BuildFailed, standing: Standing) -> Standing:
-    return replace(standing, building=0, failed=event.build, failure=event.failure, revision=event.serving)
+    failure = of_build(event.build, event.failure)
+    return replace(standing, building=0, failed=event.build, failure=failure, revision=event.serving)
 
 
 @_apply.register
 def _(event: ReleaseFailed, standing: Standing) -> Standing:
-    return replace(standing, building=0, failed=event.revision, failure=event.failure, revision=event.serving)
+    failure = of_release(event.revision, event.failure)
+    return replace(standing, building=0, failed=event.revision, failure=failure, revision=event.serving)
 
 
 @_apply.register

@@ -1,25 +1,39 @@
-"""What a project is doing right now, read from the lock, the gate and the engine."""
+"""What a project is doing right now: as its running devbox says, else as lock, gate and engine tell."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from devbox.config import Config
-from devbox.daemon.lock import holder, runtime_directory
-from devbox.daemon.memory import recall, revision_of, serving_container
-from devbox.engine import connect
+from devbox.daemon.api.ask import ask
+from devbox.daemon.lock import holder, runtime_directories, runtime_directory
 from devbox.engine.protocol import ContainerFacts
+from devbox.errors import DevboxError
 from devbox.gate import client as gates
 from devbox.gate.wire import RouteState
 from devbox.model import Backend, PortMapping
 from devbox.release.ports import browser_url
 
+_TELLS_WITHIN = 5.0
+_AS_TOLD = (
+    *("project", "root", "state", "revision", "urls", "container", "image"),
+    *("building", "failed", "failure", "paused", "standby"),
+)
+
 
 class Status(BaseModel):
     """One project at one moment; `state` is "serving", "starting" (a daemon runs, nothing serves yet),
-    "failed" (nothing serves, for `reason`) or "stopped"; `revision` is 0 where nothing serves."""
+    "failed" (nothing serves, for `reason`) or "stopped"; `revision` is 0 where nothing serves.
+
+    The rest only a running devbox knows: `building` is the build in the making, 0 where none is; `failed` the
+    build or revision that the newest save, or the application, ended with, for `failure`, until that is
+    healed.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -33,12 +47,55 @@ class Status(BaseModel):
     reason: str = ""
     daemon: int | None = None
     gate: int | None = None
+    building: int = 0
+    failed: int = 0
+    failure: Mapping[str, Any] | None = None
+    paused: bool = False
+    standby: bool = False
 
 
 async def read_status(config: Config) -> Status:
     """The project's status; raises EngineError where the engine cannot be asked."""
     directory = runtime_directory(config.root)
     daemon = holder(directory)
+    if daemon is not None:
+        told = await _told(directory, daemon)
+        if told is not None:
+            return told
+    return await _found(config, directory, daemon)
+
+
+async def read_every_status() -> tuple[Status, ...]:
+    """The status of every project that a devbox of this user runs, by name."""
+    running = [(path, pid) for path in runtime_directories() if (pid := holder(path)) is not None]
+    found = await asyncio.gather(*(_told(path, pid) for path, pid in running))
+    return tuple(sorted((status for status in found if status is not None), key=lambda each: each.project))
+
+
+async def _told(directory: Path, daemon: int) -> Status | None:
+    """What the running devbox says; None where it does not answer soon, or is just beginning or ending."""
+    try:
+        told = await ask(directory, "GET", "status", within=_TELLS_WITHIN)
+    except DevboxError:
+        return None
+    failure = told["failure"]
+    return Status(
+        **{name: told[name] for name in _AS_TOLD},
+        reason=_sentence(failure) if failure and told["state"] == "failed" else "",
+        daemon=daemon,
+        gate=(await _gate(directory))[1],
+    )
+
+
+def _sentence(failure: Mapping[str, Any]) -> str:
+    return f"{failure['what']}: {failure['cause']}" if failure["cause"] else str(failure["what"])
+
+
+async def _found(config: Config, directory: Path, daemon: int | None) -> Status:
+    # Slow to import, and a running devbox knows all of it.
+    from devbox.daemon.memory import recall, revision_of, serving_container
+    from devbox.engine import connect
+
     routes, gate, reason = await _gate(directory)
     engine = await connect()
     try:
@@ -54,7 +111,7 @@ async def read_status(config: Config) -> Status:
         state="serving" if serves else "failed" if reason else "starting" if daemon else "stopped",
         revision=revision_of(container).number if container is not None and serves else 0,
         urls=_urls(routes, pointed, container),
-        reason="" if serves else reason,
+        reason="" if serves else reason.removeprefix("devbox: "),
         container=container.name if container is not None else "",
         image=container.image if container is not None else "",
         daemon=daemon,
