@@ -1,5 +1,5 @@
-"""The notations of `docker run` for ports, volumes and environment, and of `docker build` for secrets, as
-values."""
+"""The notations of `docker run` for ports, volumes and environment, of `docker build` for secrets, and of
+`docker logs` for moments, as values."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import os
 import posixpath
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 from dotenv.parser import parse_stream
 
-from devbox.errors import ConfigError
+from devbox.errors import ConfigError, UsageError
 from devbox.model import PortMapping, SecretSource, VolumeMount
 
 _PORT = re.compile(
@@ -25,10 +26,26 @@ _PORT = re.compile(
     """,
     re.VERBOSE | re.ASCII,
 )
+_SPAN = re.compile(r"(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m)?(?:(?P<s>\d+(?:\.\d+)?)s)?", re.ASCII)
 _VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _VARIABLE = re.compile(r"[^=\s][^=]*")
 _PROTOCOLS = ("tcp", "udp", "sctp")
 _SECRET_KEYS = {"id": "id", "src": "src", "source": "src", "env": "env", "type": "type"}
+
+
+def parse_since(text: str, now: float) -> float:
+    """The moment that `--since text` means, in seconds since the epoch: so long before `now` (10m, 1h30m),
+    or a date with or without a time, local where it names no zone. Raises UsageError."""
+    spans = _SPAN.fullmatch(text.strip())
+    if spans is not None and text.strip():
+        hours, minutes, seconds = (float(spans[name] or 0) for name in ("h", "m", "s"))
+        return now - (hours * 3600 + minutes * 60 + seconds)
+    try:
+        return datetime.fromisoformat(text.strip()).astimezone().timestamp()
+    except (ValueError, OverflowError) as error:
+        raise UsageError(
+            f"--since {text} cannot be read", hint="write 30s, 10m, 2h, or a date such as 2026-11-27T10:00"
+        ) from error
 
 
 def parse_ports(text: str) -> tuple[PortMapping, ...]:

@@ -50,20 +50,39 @@ def config(path: ProjectPath = Path(), as_json: AsJson = False) -> None:
 
 @app.command()
 def events(
+    path: ProjectPath = Path(),
+    follow: Annotated[
+        bool, typer.Option("-f", "--follow", help="Go on with what happens, until devbox ends.")
+    ] = False,
+    after: Annotated[
+        int, typer.Option("--after", min=0, metavar="SEQ", help="Only events with a higher seq.")
+    ] = 0,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of one event.")] = False,
 ) -> None:
-    """Print the JSON Schema that each line of `devbox up --output jsonl` keeps to.
+    """Print the events of the running devbox, or of the last one, a line of JSON each.
 
-    Example: devbox events --schema
+    Example: devbox events -f | jq -c .kind
     """
-    if not schema:
-        typer.echo(
-            "devbox: events are printed by devbox up --output jsonl; --schema prints their form", err=True
-        )
-        raise typer.Exit(2)
-    from devbox.events import json_schema
 
-    typer.echo(json.dumps(json_schema(), indent=2))
+    def act() -> Coroutine[Any, Any, int]:
+        from devbox.config import load_leniently
+        from devbox.daemon.told import told
+        from devbox.events import json_schema, to_json
+
+        root = load_leniently(path, os.environ).root
+
+        async def show() -> int:
+            if schema:
+                typer.echo(json.dumps(json_schema(), indent=2))
+                return 0
+            async for event in told(root, after, follow=follow):
+                # Whoever reads them is to have each one at once.
+                print(to_json(event), flush=True)  # noqa: T201
+            return 0
+
+        return show()
+
+    run(act)
 
 
 @app.command()

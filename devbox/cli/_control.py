@@ -117,6 +117,33 @@ def wait(
     run(act)
 
 
+@app.command("open")
+def open_url(path: ProjectPath = Path()) -> None:
+    """Show the application in the browser.
+
+    Example: devbox open
+    """
+
+    def act() -> Coroutine[Any, Any, int]:
+        from devbox.config import load_leniently
+        from devbox.daemon.status import read_status
+        from devbox.errors import UsageError
+
+        config = load_leniently(path, os.environ)
+
+        async def show() -> int:
+            found = await read_status(config)
+            if not found.urls:
+                raise UsageError(f"{config.project} is not running", hint="devbox up -d starts it")
+            typer.echo(f"devbox: {found.urls[0]}")
+            typer.launch(found.urls[0])
+            return 0
+
+        return show()
+
+    run(act)
+
+
 def _revision(text: str, path: Path) -> tuple[int, Path]:
     """A number and a path, where the first argument may be either."""
     if not text or text.isdecimal():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
@@ -62,6 +63,9 @@ def logs(
     tail: Annotated[
         int | None, typer.Option("-n", "--tail", min=0, metavar="N", help="Begin with the last N lines.")
     ] = None,
+    since: Annotated[
+        str, typer.Option("--since", metavar="WHEN", help="Begin 10m, 2h or 30s ago, or at 2026-11-27T10:00.")
+    ] = "",
 ) -> None:
     """Print what the application has written, to standard output and standard error as it did.
 
@@ -70,17 +74,19 @@ def logs(
 
     def act() -> Coroutine[Any, Any, int]:
         from devbox.config import load_leniently
-        from devbox.daemon.logs import read_logs
+        from devbox.daemon.logs import Extent, read_logs
         from devbox.engine.protocol import LogLine
         from devbox.errors import UsageError
+        from devbox.notation import parse_since
 
         config = load_leniently(path, os.environ)
+        extent = Extent(follow, tail, parse_since(since, time.time()) if since else 0.0)
 
         def put(line: LogLine) -> None:
             typer.echo(line.line, err=line.stream == "stderr")
 
         async def read() -> int:
-            if not await read_logs(config, put, follow=follow, tail=tail):
+            if not await read_logs(config, put, extent):
                 raise UsageError(f"nothing of {config.project} is there", hint="devbox up starts it")
             return 0
 

@@ -79,21 +79,9 @@ def up(
     Example: devbox up . -p 8000:80 -v data:/data
     """
 
-    def begin() -> Coroutine[Any, Any, int]:
-        from devbox.daemon.background import begin
-        from devbox.report import renderer
-
-        async def follow() -> int:
-            with renderer(output.value if output else "plain", sys.stdout, os.environ) as shown:
-                return await begin(sys.argv[1:], path, shown, wait=wait)
-
-        return follow()
-
     def act() -> Coroutine[Any, Any, int]:
         from devbox.config import parse_flags
-        from devbox.daemon.attach import attach
         from devbox.daemon.lock import holder, runtime_directory
-        from devbox.daemon.session import run_session
         from devbox.report import renderer
 
         flags = parse_flags(
@@ -108,20 +96,37 @@ def up(
             target=target,
             swap=swap.value if swap else None,
         )
+        chosen = output.value if output else None
+        runs = watch and not background and holder(runtime_directory(path)) is not None
+
+        async def join() -> int:
+            from devbox.daemon.attach import attach, until_served
+
+            if detach:
+                return await until_served(path, flags, os.environ, typer.echo, wait=wait)
+            with renderer(chosen, sys.stdout, os.environ) as shown:
+                return await attach(path, flags, os.environ, shown)
+
+        async def begin() -> int:
+            from devbox.daemon.background import begin
+
+            with renderer(chosen or "plain", sys.stdout, os.environ) as shown:
+                return await begin(sys.argv[1:], path, shown, wait=wait)
 
         async def session() -> int:
+            from devbox.daemon.session import run_session
+
             # What is imported stays: the collector need not look at it again and again.
             gc.freeze()
             gc.enable()
-            chosen = "background" if background else output.value if output else None
-            with renderer(chosen, sys.stdout, os.environ) as shown:
-                if watch and not background and holder(runtime_directory(path)) is not None:
-                    return await attach(path, flags, os.environ, shown)
+            with renderer("background" if background else chosen, sys.stdout, os.environ) as shown:
                 return await run_session(path, flags, os.environ, shown, watch=watch)
 
-        return session()
+        if runs:
+            return join()
+        return begin() if detach and not background else session()
 
-    run(begin if detach and not background else act)
+    run(act)
 
 
 @app.command()

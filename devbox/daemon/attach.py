@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from devbox.config import load
 from devbox.daemon.api.client import Client
+from devbox.daemon.api.models import WaitOrder
 from devbox.errors import AlreadyRunning
 from devbox.report import Renderer
+from devbox.report.failure import PREFIX
 from devbox.report.ticking import ticking
+from devbox.report.waited import waited_lines
 
 EXIT_INTERRUPTED = 130
+_SERVES_WITHIN = 600.0
 
 
 async def refuse_other_settings(
@@ -32,6 +36,28 @@ async def refuse_other_settings(
             cause=f"process {status.pid}",
             hint="devbox up without flags shows it; devbox down ends it",
         )
+
+
+async def until_served(
+    root: Path,
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str],
+    say: Callable[[str], None],
+    *,
+    wait: bool,
+) -> int:
+    """What `up -d` returns where a devbox runs the project already: 0 once what is on disk serves, 1 where it
+    cannot; raises as `attach` does."""
+    client = Client(root)
+    await refuse_other_settings(client, root, flags, environ)
+    status = await client.status()
+    say(f"{PREFIX}{status.project} is running already (process {status.pid})")
+    if not wait:
+        return 0
+    waited = await client.wait(WaitOrder(timeout=_SERVES_WITHIN))
+    for line in waited_lines(waited, _SERVES_WITHIN):
+        say(line)
+    return 0 if waited.result == "serving" else 1
 
 
 async def attach(root: Path, flags: Mapping[str, Any], environ: Mapping[str, str], shown: Renderer) -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from devbox.config import Config
 from devbox.daemon.lock import holder, runtime_directory
-from devbox.daemon.memory import recall, revision_number
+from devbox.daemon.memory import recall
 from devbox.engine import connect
 from devbox.engine.protocol import ContainerFacts, Engine, LogLine
 from devbox.errors import EngineUnreachable, NotFound
@@ -21,18 +22,28 @@ _LOOK_EVERY = 0.3
 Put = Callable[[LogLine], None]
 
 
-async def read_logs(config: Config, put: Put, *, follow: bool, tail: int | None) -> bool:
-    """Hands on what the newest revision wrote, or the last `tail` lines of it; with `follow` also what it and
-    those after it write, until the project is down. False where no revision is there; raises EngineError."""
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much of a log: its last `tail` lines, those written `since` so many seconds after the epoch, and
+    with `follow` what is still to come."""
+
+    follow: bool = False
+    tail: int | None = None
+    since: float = 0.0
+
+
+async def read_logs(config: Config, put: Put, extent: Extent) -> bool:
+    """Hands on what the newest revision wrote; following, also what it and those that take its place write,
+    until the project is down. False where no revision is there; raises EngineError."""
     engine = await connect()
     try:
         newest = next(iter(await _revisions(engine, config)), None)
         if newest is None:
             return False
-        if follow:
-            await _follow(engine, config, newest, tail, put)
+        if extent.follow:
+            await _follow(engine, config, newest, extent, put)
         else:
-            await _read(engine, newest.id, put, follow=False, tail=tail)
+            await _read(engine, newest.id, put, extent)
     finally:
         await engine.close()
     return True
@@ -44,18 +55,18 @@ async def _revisions(engine: Engine, config: Config) -> list[ContainerFacts]:
     return [item for item in memory.containers if item.labels.get(LABEL_ROLE) == ROLE_APP]
 
 
-async def _follow(engine: Engine, config: Config, newest: ContainerFacts, tail: int | None, put: Put) -> None:
-    last = revision_number(newest.labels)
-    reading = {asyncio.create_task(_read(engine, newest.id, put, follow=True, tail=tail))}
+async def _follow(engine: Engine, config: Config, newest: ContainerFacts, extent: Extent, put: Put) -> None:
+    known = {item.id for item in await _revisions(engine, config)}
+    reading = {asyncio.create_task(_read(engine, newest.id, put, extent))}
     try:
         while True:
             found = await _revisions(engine, config)
             if not found and holder(runtime_directory(config.root)) is None:
                 break
             for item in reversed(found):
-                if revision_number(item.labels) > last:
-                    last = revision_number(item.labels)
-                    reading.add(asyncio.create_task(_read(engine, item.id, put, follow=True, tail=None)))
+                if item.id not in known:
+                    known.add(item.id)
+                    reading.add(asyncio.create_task(_read(engine, item.id, put, Extent(follow=True))))
             await asyncio.sleep(_LOOK_EVERY)
     finally:
         for task in reading:
@@ -63,10 +74,11 @@ async def _follow(engine: Engine, config: Config, newest: ContainerFacts, tail: 
         await asyncio.gather(*reading, return_exceptions=True)
 
 
-async def _read(engine: Engine, container: str, put: Put, *, follow: bool, tail: int | None) -> None:
+async def _read(engine: Engine, container: str, put: Put, extent: Extent) -> None:
     # Where the engine goes, whoever asks for the next revision says so.
     with contextlib.suppress(NotFound, EngineUnreachable):
-        async for line in engine.logs(container, follow=follow, tail=tail):
+        lines = engine.logs(container, follow=extent.follow, tail=extent.tail, since=extent.since)
+        async for line in lines:
             # What the hook of a standby says is for devbox.
             if not line.line.startswith(MARKER):
                 put(line)

@@ -203,10 +203,15 @@ class DockerEngine:
         started = container in self._started
         return await self._calls.run(partial(streams.wait, self._transport, container, started))
 
-    def logs(self, container: str, *, follow: bool, tail: int | None = None) -> AsyncIterator[LogLine]:
-        """Lines from the first one on (or the last `tail`); with `follow` until the container ends."""
+    def logs(
+        self, container: str, *, follow: bool, tail: int | None = None, since: float = 0.0
+    ) -> AsyncIterator[LogLine]:
+        """Lines from the first one on (or the last `tail`, or those written `since` so many seconds after the
+        epoch); with `follow` until the container ends."""
         started = container in self._started
-        return self._calls.stream(partial(streams.logs, self._transport, container, follow, tail, started))
+        return self._calls.stream(
+            partial(streams.logs, self._transport, container, follow, tail, since, started)
+        )
 
     async def exec(
         self, container: str, command: tuple[str, ...], bound: float, user: str = ""

@@ -250,11 +250,17 @@ class FakeEngine:
         return known.exit_status
 
     async def logs(
-        self, container: str, *, follow: bool, tail: int | None = None
+        self,
+        container: str,
+        *,
+        follow: bool,
+        tail: int | None = None,
+        since: float = 0.0,
     ) -> AsyncGenerator[LogLine, None]:
-        """Lines from the first one on (or the last `tail`); with `follow` until it ends."""
+        """Lines from the first one on (or the last `tail`, or those `since` then); with `follow` until it
+        ends."""
         self._presence.check()
-        lines = self._containers.existing(container).lines(follow, tail)
+        lines = self._containers.existing(container).lines(follow, tail, since)
         while (line := await self._presence.unless_gone(anext(lines, None))) is not None:
             yield line
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
+from bisect import bisect_left
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -62,6 +64,7 @@ class FakeContainer:
         self._address = f"127.0.0.{1 + number}"
         self._published: dict[str, tuple[Backend, ...]] = {}
         self._log: list[LogLine] = []
+        self._written: list[float] = []
         self._servers: list[asyncio.Server] = []
         self._stands_by = spec.stdin and behaviour.listens_after is not None
         # What comes before the start waits for it, as it does in the engine's own pipe.
@@ -169,6 +172,7 @@ class FakeContainer:
         """Writes one line to its log."""
         async with self._changed:
             self._log.append(LogLine("stderr" if stream == "stderr" else "stdout", line))
+            self._written.append(time.time())
             self._changed.notify_all()
 
     async def end(self, exit_status: int = _KILLED, *, out_of_memory: bool = False) -> None:
@@ -218,9 +222,10 @@ class FakeContainer:
                 await self._changed.wait_for(lambda: len(self._log) > position or self._over())
             return self._log[position:]
 
-    async def lines(self, follow: bool, tail: int | None) -> AsyncIterator[LogLine]:
+    async def lines(self, follow: bool, tail: int | None, since: float) -> AsyncIterator[LogLine]:
         """Its log from the first line on; with `follow` until it has ended."""
         position = 0 if tail is None else max(0, len(self._log) - tail)
+        position = max(position, bisect_left(self._written, since))
         while lines := await self.lines_from(position, follow=follow):
             for line in lines:
                 position += 1

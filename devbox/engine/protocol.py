@@ -310,8 +310,11 @@ class Engine(Protocol):
         """Returns the exit status once the container has ended; raises NotFound when it is removed."""
         ...
 
-    def logs(self, container: str, *, follow: bool, tail: int | None = None) -> AsyncIterator[LogLine]:
-        """Lines from the first one on (or the last `tail`); with `follow` until the container ends."""
+    def logs(
+        self, container: str, *, follow: bool, tail: int | None = None, since: float = 0.0
+    ) -> AsyncIterator[LogLine]:
+        """Lines from the first one on (or the last `tail`, or those written `since` so many seconds after the
+        epoch); with `follow` until the container ends."""
         ...
 
     async def exec(

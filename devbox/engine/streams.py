@@ -114,24 +114,25 @@ def logs(
     container: str,
     follow: bool,
     tail: int | None,
+    since: float,
     started: bool,
     put: Callable[[LogLine], None],
 ) -> None:
     """Puts the lines of both streams; a container not `started` yet is waited for when following."""
     with translated(f"cannot read the log of {facts.short(container)}", transport.address.url):
         lines, seen = LineAssembler(), SeenMessages()
-        since = {"tail": "all" if tail is None else str(tail)}
+        wanted = {"tail": "all" if tail is None else str(tail), "since": f"{since:.9f}" if since else "0"}
         if follow:
             if not started:
                 _await_start(transport, container)
-            for stream, stamp, data in _messages(transport, container, {**since, "follow": "1"}):
+            for stream, stamp, data in _messages(transport, container, {**wanted, "follow": "1"}):
                 seen.note(stream, stamp)
                 _put_all(put, lines.feed(stream, data))
-            since = {"since": str(seen.since())} if seen.since() else since
+            wanted = {"since": str(seen.since())} if seen.since() else wanted
         # Following may end before the last message has come (seen on engine 20.10, mostly with a line that
         # has no end), so what was followed is read once more for what it left out.
         try:
-            for stream, stamp, data in _messages(transport, container, since):
+            for stream, stamp, data in _messages(transport, container, wanted):
                 if not seen.knew(stream, stamp):
                     _put_all(put, lines.feed(stream, data))
         except requests.HTTPError:

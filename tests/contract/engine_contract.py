@@ -395,6 +395,14 @@ class EngineContract:
         await lab.engine.wait(container)
         assert await lines_of(lab.engine.logs(container, follow=False, tail=2)) == ["two", "three"]
 
+    async def test_a_log_can_be_read_from_a_moment_on(self, lab: Lab) -> None:
+        before = time.time()
+        container = await started(lab, ENDS)
+        await lab.engine.wait(container)
+        said = lines_of(lab.engine.logs(container, follow=False, since=before - 1))
+        assert await said == ["one", "two", "three"]
+        assert await lines_of(lab.engine.logs(container, follow=False, since=time.time() + 1)) == []
+
     async def test_following_ends_when_the_container_is_removed(self, lab: Lab) -> None:
         container = await started(lab, SERVES)
         following = asyncio.create_task(lines_of(lab.engine.logs(container, follow=True)))

@@ -364,7 +364,7 @@ async def test_forty_lines_of_the_log_are_kept(engine: FakeEngine) -> None:
 async def test_a_log_that_never_comes_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     class Mute(FakeEngine):
         async def logs(
-            self, container: str, *, follow: bool, tail: int | None = None
+            self, container: str, *, follow: bool, tail: int | None = None, since: float = 0.0
         ) -> AsyncGenerator[LogLine, None]:
             await asyncio.Event().wait()
             yield LogLine("stdout", "never")

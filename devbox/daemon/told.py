@@ -1,0 +1,38 @@
+"""The events of a project, of whichever devbox runs or ran it last."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from devbox.daemon.api.client import Client
+from devbox.daemon.lock import holder, runtime_directory, state_directory
+from devbox.errors import UsageError
+from devbox.events import Event, SessionStarted
+from devbox.report.journal import read_journal
+
+
+async def told(root: Path, after: int, *, follow: bool) -> AsyncIterator[Event]:
+    """The kept events with a higher `seq`, oldest first; with `follow` also each new one, until that devbox
+    ends. Raises UsageError where none runs to follow, or none ever ran."""
+    if holder(runtime_directory(root)) is not None:
+        client = Client(root)
+        last = (await client.status()).last
+        if follow or last > after:
+            async for event in client.follow(after):
+                yield event
+                if not follow and event.seq >= last:
+                    return
+        return
+    if follow:
+        raise UsageError("no devbox runs this project", hint="devbox up -d starts one in the background")
+    session: list[Event] = []
+    for event in read_journal(state_directory(root)):
+        if isinstance(event, SessionStarted):
+            session.clear()
+        session.append(event)
+    if not session:
+        raise UsageError("no devbox ever ran this project", hint="devbox up -d starts one in the background")
+    for event in session:
+        if event.seq > after:
+            yield event
