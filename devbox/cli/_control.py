@@ -144,6 +144,37 @@ def open_url(path: ProjectPath = Path()) -> None:
     run(act)
 
 
+@app.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def execute(
+    command: Annotated[list[str], typer.Argument(help="The command and its arguments.")],
+    path: Annotated[Path, typer.Option("--project", metavar="PATH", help="The project's folder.")] = Path(),
+) -> None:
+    """Run a command in the container that serves.
+
+    Example: devbox exec alembic upgrade head
+    """
+    _inside(path, tuple(command))
+
+
+@app.command()
+def shell(path: ProjectPath = Path()) -> None:
+    """Open a shell in the container that serves.
+
+    Example: devbox shell
+    """
+    _inside(path, None)
+
+
+def _inside(path: Path, command: tuple[str, ...] | None) -> None:
+    def act() -> Coroutine[Any, Any, int]:
+        from devbox.config import load_leniently
+        from devbox.daemon.inside import SHELL, run_inside
+
+        return run_inside(load_leniently(path, os.environ), command or SHELL)
+
+    run(act)
+
+
 def _revision(text: str, path: Path) -> tuple[int, Path]:
     """A number and a path, where the first argument may be either."""
     if not text or text.isdecimal():

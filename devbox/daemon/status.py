@@ -119,6 +119,12 @@ async def _found(config: Config, directory: Path, daemon: int | None) -> Status:
     )
 
 
+async def pointed_at(directory: Path) -> tuple[Backend, ...]:
+    """Where the project's gate leads to; nowhere without one."""
+    routes, _, _ = await _gate(directory)
+    return tuple(route.backend for route in routes if route.backend is not None)
+
+
 async def _gate(directory: Path) -> tuple[tuple[RouteState, ...], int | None, str]:
     client = await gates.connect(directory / "gate.sock")
     if client is None:

@@ -18,9 +18,10 @@ from devbox.engine import facts, handshake, logins, objects, streams
 from devbox.engine.address import Address
 from devbox.engine.attach import Attachments
 from devbox.engine.calls import Calls
+from devbox.engine.connections import Attached, Console, Terminal
+from devbox.engine.console import Consoles
 from devbox.engine.handover import HandedOver, Handovers
 from devbox.engine.protocol import (
-    Attached,
     BuildRequest,
     ContainerFacts,
     ContainerSpec,
@@ -60,6 +61,7 @@ class DockerEngine:
         self._calls = Calls()
         self._attachments = Attachments(self._calls)
         self._handovers = Handovers(self._calls)
+        self._consoles = Consoles(self._calls)
         self._transport = Transport(address, _OLDEST_API)
         # Of these nobody needs to ask whether they were.
         self._started: set[str] = set()
@@ -80,6 +82,7 @@ class DockerEngine:
         await self._calls.close()
         await self._attachments.close()
         await self._handovers.close()
+        await self._consoles.close()
         self._transport.close()
 
     async def image(self, reference: str) -> ImageFacts | None:
@@ -212,6 +215,10 @@ class DockerEngine:
         return self._calls.stream(
             partial(streams.logs, self._transport, container, follow, tail, since, started)
         )
+
+    async def console(self, container: str, command: tuple[str, ...], terminal: Terminal | None) -> Console:
+        """Begins a command in a container that runs, on a terminal of its own where `terminal` is given."""
+        return await self._consoles.open(self._transport, container, command, terminal)
 
     async def exec(
         self, container: str, command: tuple[str, ...], bound: float, user: str = ""

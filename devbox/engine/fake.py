@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping
 
+from devbox.engine.connections import Terminal
+from devbox.engine.fake_console import FakeConsole
 from devbox.engine.fake_container import Behaviour, FakeContainer
 from devbox.engine.fake_containers import FakeContainers
 from devbox.engine.fake_images import FakeBuild, FakeImages
@@ -276,6 +278,19 @@ class FakeEngine:
         known = self._containers.existing(container)
         self.journal.append(f"exec {known.name}: {' '.join(command)}")
         return await self._presence.unless_gone(known.execute(command, bound))
+
+    async def console(
+        self,
+        container: str,
+        command: tuple[str, ...],
+        terminal: Terminal | None,  # noqa: ARG002 - what it says is the same on one
+    ) -> FakeConsole:
+        """What the behaviour says of the command, said at once."""
+        self._presence.check()
+        known = self._containers.existing(container)
+        if known.status != "running":
+            raise Conflict(f"cannot run a command in {known.name}", cause="the container is not running")
+        return FakeConsole(await known.execute(command, 0.0))
 
     async def volumes(self, project: str) -> tuple[VolumeFacts, ...]:
         """All volumes labelled with `project`."""

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from devbox.engine.connections import Attached, Connected, Console, Terminal
 from devbox.model import Backend, PortMapping, VolumeMount
 
 
@@ -183,36 +184,6 @@ class SessionOffer:
     shared_key: str = ""
 
 
-class Attached(Protocol):
-    """The client's end of a container's standard streams, attached before its start."""
-
-    async def send(self, data: bytes) -> None:
-        """Returns once the engine has taken the bytes for the container's standard input; raises
-        EngineError where the container or the engine is gone. One that is cancelled ends the input."""
-        ...
-
-    async def line(self) -> str | None:
-        """The next line that the container wrote to its standard output, None once it has ended; raises
-        EngineUnreachable. Cancelling loses nothing."""
-        ...
-
-    async def close(self) -> None:
-        """Leaves; the container's standard input ends. Closed already is fine."""
-        ...
-
-
-class Connected(Protocol):
-    """A connection on which the engine is the client."""
-
-    async def ended(self) -> None:
-        """Returns once the connection is lost, whoever ended it."""
-        ...
-
-    async def close(self) -> None:
-        """Ends it; ended already is fine."""
-        ...
-
-
 class Engine(Protocol):
     """A container engine. Cancelling a call's task ends the call and whatever thread carried it."""
 
@@ -322,6 +293,11 @@ class Engine(Protocol):
     ) -> ExecResult:
         """Runs a command inside the container within `bound` seconds; past it, exit status 124. `user` is
         the container's own where ''."""
+        ...
+
+    async def console(self, container: str, command: tuple[str, ...], terminal: Terminal | None) -> Console:
+        """Begins a command in a container that runs, on a terminal of its own where `terminal` is given;
+        raises NotFound, Conflict, EngineRefused."""
         ...
 
     async def volumes(self, project: str) -> tuple[VolumeFacts, ...]:

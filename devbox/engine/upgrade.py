@@ -185,6 +185,7 @@ class Upgrades(Generic[C]):
         path: str,
         headers: Iterable[tuple[str, str]],
         what: str,
+        body: bytes = b"",
     ) -> C:
         """A connection that the engine has handed over upon POST `path`; `what` is what failed otherwise.
 
@@ -198,7 +199,8 @@ class Upgrades(Generic[C]):
                     made, _ = await asyncio.get_running_loop().create_connection(
                         lambda: connection, sock=sock, ssl=context, server_hostname=host if context else None
                     )
-                    made.write(_request(f"/v{transport.client.api_version}{path}", host, headers))
+                    url = f"/v{transport.client.api_version}{path}"
+                    made.write(_request(url, host, headers, body))
                     answer = await connection.answer()
             except BaseException as error:
                 ended = connection.error
@@ -235,12 +237,12 @@ class Upgrades(Generic[C]):
             await asyncio.wait({connection.lost for connection in left}, timeout=CLOSE_SECONDS)
 
 
-def _request(path: str, host: str, headers: Iterable[tuple[str, str]]) -> bytes:
+def _request(path: str, host: str, headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
     every = (
         ("Host", host or "docker"),
-        ("Content-Length", "0"),
+        ("Content-Length", str(len(body))),
         ("Connection", "Upgrade"),
         *headers,
     )
     lines = (f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in every))
-    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+    return ("\r\n".join(lines) + "\r\n\r\n").encode() + body

@@ -19,9 +19,9 @@ from typing import Any, Protocol
 import pytest
 
 from devbox.engine.calls import THREAD_NAME
+from devbox.engine.connections import Attached
 from devbox.engine.fake import Behaviour
 from devbox.engine.protocol import (
-    Attached,
     BuildRequest,
     ContainerFacts,
     ContainerSpec,

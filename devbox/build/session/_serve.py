@@ -23,7 +23,8 @@ from grpclib.protocol import Stream as H2Stream
 from grpclib.server import Handler, Stream
 
 from devbox.build.messages import INTEGER, TEXT, Field, declare
-from devbox.engine.protocol import Connected, Engine, SessionOffer
+from devbox.engine.connections import Connected
+from devbox.engine.protocol import Engine, SessionOffer
 from devbox.errors import EngineRefused
 
 __all__ = ["Services", "Session", "Stream", "open_session", "streaming", "unary", "unimplemented"]

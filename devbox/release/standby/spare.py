@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 from dataclasses import dataclass, field
 
-from devbox.engine.protocol import Attached, ContainerFacts, ContainerSpec, Engine
+from devbox.engine.connections import Attached
+from devbox.engine.protocol import ContainerFacts, ContainerSpec, Engine
 from devbox.errors import DevboxError, StandbyFailed
 from devbox.model import StagedFile
 from devbox.release.carry import shielded

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from devbox.engine import connect, hijacked, upgrade
+from devbox.engine.connections import Attached
 from devbox.engine.docker import DockerEngine
-from devbox.engine.protocol import Attached
 from devbox.errors import Conflict, DevboxError, EngineRefused, EngineUnreachable, NotFound
 from tests.contract.engine_contract import engine_threads, eventually
 
