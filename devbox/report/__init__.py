@@ -6,18 +6,20 @@ failure_lines(error) -> list[str]                an error as lines for standard 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 from devbox.errors import UsageError
 from devbox.report.failure import failure_lines
+from devbox.report.keys import Action
 
 if TYPE_CHECKING:
     # Its models take longer to make than most verbs take to answer.
     from devbox.events import Event
 
-__all__ = ["OUTPUTS", "Renderer", "failure_lines", "renderer"]
+__all__ = ["OUTPUTS", "Action", "Renderer", "failure_lines", "renderer"]
 
 OUTPUTS = ("live", "plain", "jsonl")
 
@@ -51,10 +53,20 @@ class Renderer(Protocol):
     def message(self, text: str) -> None:
         """Shows a sentence that is no event, such as "stopping … (Ctrl-C again to leave at once)"."""
 
+    async def ask(self, question: str, choices: Mapping[str, str]) -> str:
+        """The key of one of `choices` (key -> what it does) that a person typed; '' where nobody did within
+        30 seconds, or can, or Esc was typed."""
 
-def renderer(output: str | None, stream: TextIO, environ: Mapping[str, str]) -> Renderer:
+
+def renderer(
+    output: str | None,
+    stream: TextIO,
+    environ: Mapping[str, str],
+    act: Callable[[Action], None] | None = None,
+) -> Renderer:
     """The renderer for `stream`: the one asked for, else live on a terminal that can show it, else plain.
 
+    The live one gives each action that a key asks for to `act`, on the event loop that it is entered in.
     Raises UsageError for an unknown output.
     """
     if output is None:
@@ -63,7 +75,7 @@ def renderer(output: str | None, stream: TextIO, environ: Mapping[str, str]) -> 
     if output == "live":
         from devbox.report.live import Live
 
-        return Live(stream, environ)
+        return Live(stream, environ, act=act, keyboard=sys.stdin)
     if output == "plain":
         from devbox.report.printer import Plain
 

@@ -14,22 +14,25 @@ from rich.text import Text
 from devbox.events import TimingsInfo
 from devbox.report.text import brief_seconds
 
+# Of the 256 colours those that stand out from black as much as from white (3:1 and more): the background is
+# not known, and of the 16 named ones yellow and cyan are lost on a white one. rich takes the nearest of those
+# where a terminal has no others.
 DIM = "dim"
-GOOD = "green"
-BAD = "red"
-WARNING = "yellow"
-MOVING = "cyan"
+GOOD = "color(28)"
+BAD = "color(196)"
+WARNING = "color(136)"
+MOVING = "color(32)"
 
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _CURVE = "▁▂▃▄▅▆▇█"
 # One shade and one colour a phase: the shades carry the meaning where colour is not wanted.
 _PHASES = (
-    ("detect", "░", "blue"),
-    ("context", "▒", "magenta"),
-    ("build", "█", "cyan"),
-    ("stage", "▚", "dim green"),
-    ("boot", "▓", "green"),
-    ("flip", "▞", "yellow"),
+    ("detect", "░", "color(102)"),
+    ("context", "▒", "color(134)"),
+    ("build", "█", "color(32)"),
+    ("stage", "▚", "color(136)"),
+    ("boot", "▓", "color(28)"),
+    ("flip", "▞", "color(167)"),
 )
 
 

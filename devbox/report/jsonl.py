@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -39,6 +40,11 @@ class JsonLines:
 
     def message(self, text: str) -> None:
         """Says nothing: a program reads events only."""
+
+    async def ask(self, question: str, choices: Mapping[str, str]) -> str:
+        """Nobody is there to answer."""
+        del question, choices
+        return ""
 
 
 class ForWhoeverListens(JsonLines):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -57,6 +57,11 @@ class Plain:
     def message(self, text: str) -> None:
         """Prints a line of devbox's own."""
         self._print([own(clean(text))])
+
+    async def ask(self, question: str, choices: Mapping[str, str]) -> str:
+        """Nobody is there to answer."""
+        del question, choices
+        return ""
 
     def _without_repeats(self, event: Event) -> Event:
         """An exit's log ends with lines that were already printed as they came."""

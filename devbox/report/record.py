@@ -19,6 +19,8 @@ from devbox.events import (
     ReleaseServed,
     ReleaseStarted,
     WatchDegraded,
+    WatchPaused,
+    WatchResumed,
 )
 from devbox.report.figures import BAD, DIM, GOOD, WARNING
 from devbox.report.text import brief_seconds, clean, clean_but_coloured, seconds, shorten
@@ -27,12 +29,35 @@ from devbox.report.viewstate import ViewState
 _LOG_LINE_LIMIT = 10_000
 
 
+def log_line(event: AppLog) -> Text:
+    """A line of the application with its revision before it, in the colours that it came in."""
+    line = Text.from_ansi(clean_but_coloured(event.line[:_LOG_LINE_LIMIT]))
+    return Text.assemble((_margin(event), DIM), line)
+
+
+def plain_log_line(event: AppLog) -> tuple[str, str] | None:
+    """The same as its margin and its text, None where it is not to be had without a closer look: of thousands
+    of lines a second nearly all are that plain."""
+    line = event.line
+    if len(line) <= _LOG_LINE_LIMIT and line.isascii() and line.isprintable():
+        return _margin(event), line
+    return None
+
+
+def left_out_line(count: int) -> Text:
+    """What stands for lines of the application that came too fast to be shown."""
+    return _record("·", DIM, f"{count:,} lines left out", "devbox logs shows them")
+
+
+def _margin(event: AppLog) -> str:
+    return f"{event.revision:>3} │ "
+
+
 def record(event: Event, state: ViewState) -> Text | None:
     """The line that an event leaves behind in the scrollback, None for most; `state` is the one after it."""
     match event:
         case AppLog():
-            line = Text.from_ansi(clean_but_coloured(event.line[:_LOG_LINE_LIMIT]))
-            return Text.assemble((f"{event.revision:>3} │ ", DIM), line)
+            return log_line(event)
         case ReleaseStarted() if event.reason:
             return _record(
                 "·", DIM, f"revision {event.revision} {clean(event.strategy)}", clean(event.reason)
@@ -68,6 +93,10 @@ def _noted(event: Event) -> Text | None:
             return _record("!", WARNING, "settings refused", clean(event.reason))
         case WatchDegraded():
             return _record("!", WARNING, "watching degraded", clean(event.reason))
+        case WatchPaused():
+            return _record("‖", WARNING, "watching paused")
+        case WatchResumed():
+            return _record("·", DIM, "watching again")
         case _:
             return None
 
@@ -75,6 +104,8 @@ def _noted(event: Event) -> Text | None:
 def _served(event: ReleaseServed, state: ViewState) -> tuple[str, ...]:
     if event.strategy == "adopted":
         return ("was already running",)
+    if event.strategy in ("rollback", "restart"):
+        return (f"serving again ({event.strategy})", brief_seconds(event.timings.total))
     cause = clean(state.served.cause) if state.served else ""
     return (cause, brief_seconds(event.timings.total))
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SHOW_CURSOR = "\x1b[?25h"
-HIDE_CURSOR = "\x1b[?25l"
 _BEGIN = "\x1b[?2026h"
 _END = "\x1b[?2026l"
 _NO_WRAPPING = "\x1b[?7l"
 _WRAPPING = "\x1b[?7h"
+# No cursor, and marks around what is pasted, so that pasted text is not taken for keys.
+ENTER = "\x1b[?25l\x1b[?2004h"
+# Whatever was under way, also in the middle of an update.
+LEAVE = f"{_END}{_WRAPPING}\x1b[?2004l\x1b[?25h"
 _ERASE_REST_OF_LINE = "\x1b[K"
 _ERASE_BELOW = "\x1b[J"
 
@@ -42,9 +44,18 @@ def paint(before: Frame, after: Frame, log: str, width: int) -> str:
     start = f"\r\x1b[{rows - 1}A" if rows > 1 else "\r"
     # A log line may take any number of rows, so that what is below cannot be overwritten line by line.
     erase = _blank(rows) if log or rows != len(before.lines) else ""
-    block = "\r\n".join(line + _ERASE_REST_OF_LINE for line in after.lines)
+    block = "\r\n".join(_changed(() if erase else before.lines, after.lines))
     rest = _ERASE_BELOW if len(after.lines) < len(before.lines) else ""
     return f"{_BEGIN}{start}{erase}{log}{_NO_WRAPPING}{block}{rest}{_WRAPPING}{_END}"
+
+
+def _changed(before: tuple[str, ...], after: tuple[str, ...]) -> list[str]:
+    """What is to be written on each line: nothing where it stands there; the last one puts the cursor in its
+    place."""
+    stays = [old == new for old, new in zip(before, after, strict=False)]
+    stays[len(after) - 1 :] = []
+    stays += [False] * (len(after) - len(stays))
+    return ["" if same else f"{line}{_ERASE_REST_OF_LINE}" for same, line in zip(stays, after, strict=True)]
 
 
 def _blank(rows: int) -> str:

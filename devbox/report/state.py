@@ -25,7 +25,10 @@ from devbox.events import (
     ReleaseStarted,
     SessionStarted,
     SessionStopped,
+    StandbyChanged,
     WatchDegraded,
+    WatchPaused,
+    WatchResumed,
 )
 from devbox.model import StepState
 from devbox.report.progress import ends_pull, part_of
@@ -36,12 +39,15 @@ from devbox.report.viewstate import (
     PullView,
     ReleaseView,
     ServedView,
+    StandbyView,
     StepView,
     Trouble,
     ViewState,
 )
 
 _HISTORY = 60
+# What follows no save tells nothing about how long a save takes.
+_NO_SAVE = ("adopted", "rollback", "restart")
 
 
 def reduce(state: ViewState, event: Event) -> ViewState:
@@ -70,7 +76,8 @@ def _(event: SessionStopped, state: ViewState) -> ViewState:
 @_apply.register
 def _(event: EngineLost, state: ViewState) -> ViewState:
     since = state.gone.at if state.gone else event.at
-    return replace(state, gone=EngineGone(event.failure, since), build=None, release=None)
+    standby = replace(state.standby, ready=False)
+    return replace(state, gone=EngineGone(event.failure, since), build=None, release=None, standby=standby)
 
 
 @_apply.register
@@ -81,6 +88,23 @@ def _(event: EngineBack, state: ViewState) -> ViewState:
 @_apply.register
 def _(event: WatchDegraded, state: ViewState) -> ViewState:
     return replace(state, degraded=(event.reason, event.hint))
+
+
+@_apply.register
+def _(event: WatchPaused, state: ViewState) -> ViewState:
+    del event
+    return replace(state, paused=True)
+
+
+@_apply.register
+def _(event: WatchResumed, state: ViewState) -> ViewState:
+    del event
+    return replace(state, paused=False)
+
+
+@_apply.register
+def _(event: StandbyChanged, state: ViewState) -> ViewState:
+    return replace(state, standby=StandbyView(event.revision, event.ready, event.reason))
 
 
 @_apply.register
@@ -199,9 +223,9 @@ def _(event: ReleaseServed, state: ViewState) -> ViewState:
     if built != event.revision:
         cause = state.release.reason if state.release else ""
     served = ServedView(event.revision, cause, event.strategy, event.timings, event.cached, event.steps)
-    # The first revision followed no save, an adopted one took no time.
-    a_round = state.served is not None and event.strategy != "adopted"
+    a_round = state.served is not None and event.strategy not in _NO_SAVE
     history = (*state.history, event.timings.total)[-_HISTORY:] if a_round else state.history
+    ready = state.standby.ready and state.standby.revision == event.revision
     urls = state.urls if event.url in state.urls else (event.url, *state.urls)
     return replace(
         _without_build(state, event.revision),
@@ -209,6 +233,7 @@ def _(event: ReleaseServed, state: ViewState) -> ViewState:
         serving=event.revision,
         release=None,
         history=history,
+        standby=replace(state.standby, ready=ready),
         urls=urls,
         trouble=None,
         note="",
@@ -218,8 +243,11 @@ def _(event: ReleaseServed, state: ViewState) -> ViewState:
 @_apply.register
 def _(event: ReleaseFailed, state: ViewState) -> ViewState:
     trouble = Trouble("start", event.revision, event.failure, event.serving)
+    # A warm start took the standby with it: another one has to be made.
+    taken = state.release is not None and state.release.strategy == "warm"
+    standby = replace(state.standby, ready=False) if taken else state.standby
     state = _without_release(_without_build(state, event.revision), event.revision)
-    return replace(state, trouble=trouble, serving=event.serving, note="")
+    return replace(state, trouble=trouble, serving=event.serving, standby=standby, note="")
 
 
 @_apply.register

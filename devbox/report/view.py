@@ -2,7 +2,7 @@
 
     ─ sample ──────────────────────────────────────── Docker Engine 28.5 ─
 
-      ●  http://127.0.0.1:8000                          revision 7 serving
+      ●  http://127.0.0.1:8000          revision 7 serving · standby ready
 
       ✓  app/main.py   3 of 4 steps cached                            72ms
          ✓ 1/4  FROM python:3.13-slim                               cached
@@ -15,7 +15,7 @@
 
          ▅▅▅█▅▅   131ms  69ms  75ms   median 74ms of 6 saves
 
-Colours are the terminal's own named ones, so that light and dark themes both work.
+Text has the terminal's own colour; the others stand out from a light background as from a dark one.
 """
 
 from __future__ import annotations
@@ -23,16 +23,10 @@ from __future__ import annotations
 from rich.console import Group
 from rich.text import Text
 
-from devbox.report.figures import (
-    BAD,
-    DIM,
-    GOOD,
-    WARNING,
-    fit,
-    link,
-    row,
-    spinner,
-)
+from devbox.report.controls import NO_CONTROLS, Controls, Log
+from devbox.report.figures import DIM, GOOD, fit, link, row, spinner
+from devbox.report.footer import help_panel, key_lines, notice_lines
+from devbox.report.header import address_lines, rule_line
 from devbox.report.panels import engine_panel, trouble_panel
 from devbox.report.rounds import past_lines, spent_lines
 from devbox.report.steps import output_line, resting_lines, step_lines
@@ -46,6 +40,10 @@ _LOG_ROWS = 3
 _ROOMY = 14
 # From this many rows on, a third of them may be taken by the steps of a build that is over.
 _TALL = 24
+# How a revision that served before serves once more.
+_AGAIN = ("rollback", "restart")
+# Above this many rows the keys are shown where no failure needs the room.
+_KEYS_FROM = 7
 # A round that is over sooner than this is not worth unfolding: the screen would only jump.
 _UNFOLD_AFTER = 0.4
 # Lines that stay for what goes on below a panel, or keep it apart from what is around it.
@@ -57,14 +55,16 @@ def render(state: ViewState, width: int, height: int, now: float, colour: bool) 
     return Group(*screen_lines(state, width, height, now, colour))
 
 
-def screen_lines(state: ViewState, width: int, height: int, now: float, colour: bool) -> list[Text]:
+def screen_lines(
+    state: ViewState, width: int, height: int, now: float, colour: bool, controls: Controls = NO_CONTROLS
+) -> list[Text]:
     """The screen's lines: none wider than `width` cells, fewer of them than `height` (at least one).
 
     `now` is on the scale of the events' `at`. Without `colour` shades stand in for the colours of the bar.
     """
     width = max(width, 1)
     room = max(height - 1 - min(_LOG_ROWS, height // 8), 1)
-    lines = _Screen(state, width, height, room, now, colour).lines()
+    lines = _Screen(state, controls, width, height, room, now, colour).lines()
     return [_line(fit(line, width)) for line in lines[:room]]
 
 
@@ -86,9 +86,17 @@ class _Screen:
     """One drawing: what there is to say, put into the room there is."""
 
     def __init__(
-        self, state: ViewState, width: int, height: int, room: int, now: float, colour: bool
+        self,
+        state: ViewState,
+        controls: Controls,
+        width: int,
+        height: int,
+        room: int,
+        now: float,
+        colour: bool,
     ) -> None:
         self.state = state
+        self.controls = controls
         self.width = width
         self.panel = min(width, _PANEL_WIDTH)
         # ends where the text in a panel does
@@ -102,63 +110,33 @@ class _Screen:
         state = self.state
         if state.stopped is not None:
             return self._farewell()
-        head = [self._rule(), self._address()]
+        roomy = self.room >= _ROOMY
+        head = address_lines(state, self.content, roomy)
         activity = self._activity()
-        tail = self._tail()
-        left = self.room - len(head) - len(activity) - len(tail)
-        panels = self._panels(left - (_GAPS if self.room >= _ROOMY else 0))
+        wanted = roomy or (self.room >= _KEYS_FROM and state.trouble is None)
+        keys = key_lines(state, self.controls, self.width, wanted)
+        tail = notice_lines(state, self.controls, self.width, roomy)
+        left = self.room - 1 - len(head) - len(activity) - len(tail) - len(keys)
+        asked = help_panel(self.panel, left - 1) if self.controls.help else []
+        left -= len(asked)
+        panels = self._panels(left - (_GAPS if roomy else 0))
         left -= len(panels)
+        quiet = self.controls.help or self.controls.log is Log.MORE
+        steps, gauge, past = ([], [], []) if quiet else self._middle(left)
+        left -= len(steps) + len(gauge) + len(past)
+        rule = [rule_line(state, self.width)]
+        shown = _spaced(left, rule, head, panels, [*activity, *steps], asked, gauge, past, tail, keys)
+        if len(shown) <= self.room:
+            return shown
+        # What is asked for is seen in any terminal.
+        return [*shown[: max(self.room - len(keys), 0)], *keys]
+
+    def _middle(self, left: int) -> tuple[list[Text], list[Text], list[Text]]:
+        """The steps, how the last round spent its time, and the rounds so far."""
         steps = self._running_steps(left)
         gauge = self._gauge(left - len(steps))
         steps = steps or self._resting_steps(left - len(gauge))
-        left -= len(gauge) + len(steps)
-        past = self._past(left)
-        left -= len(past)
-        return _spaced(left, head[:1], head[1:], panels, [*activity, *steps], gauge, past, tail)
-
-    def _rule(self) -> Text:
-        """The border between the log that scrolls and the screen that stays."""
-        name = clean(self.state.project) or "devbox"
-        engine = clean(self.state.engine)
-        left = Text.assemble(("─ ", DIM), (name, "bold"), " ")
-        right = Text(f" {engine} ─" if engine else "──", style=DIM)
-        gap = self.width - left.cell_len - right.cell_len
-        if gap < 2:
-            left = fit(left, self.width)
-            return Text.assemble(left, ("─" * (self.width - left.cell_len), DIM))
-        return Text.assemble(left, ("─" * gap, DIM), right)
-
-    def _address(self) -> Text:
-        state = self.state
-        left = Text.assemble("  ", self._light(), "  ")
-        if not state.urls:
-            left.append("no published port", style=DIM)
-        for number, url in enumerate(map(clean, state.urls)):
-            left.append("  " if number else "")
-            left.append(url, style=link(url) if state.serving else DIM)
-        return row(self.content, left, self._standing())
-
-    def _light(self) -> Text:
-        state = self.state
-        if state.gone:
-            return Text("●", style=WARNING)
-        if state.serving:
-            return Text("●", style=WARNING if state.trouble else GOOD)
-        return Text("●", style=BAD) if state.trouble else Text("○", style=DIM)
-
-    def _standing(self) -> Text:
-        state = self.state
-        if state.gone:
-            return Text("engine lost", style=f"bold {WARNING}")
-        if state.trouble and state.trouble.kind == "exit" and not state.serving:
-            return Text(f"revision {state.trouble.number} exited", style=f"bold {BAD}")
-        if state.trouble and state.serving:
-            return Text(f"revision {state.serving} still serving", style=f"bold {WARNING}")
-        if state.serving:
-            return Text.assemble("revision ", (str(state.serving), "bold"), (" serving", GOOD))
-        if state.trouble:
-            return Text("not serving", style=f"bold {BAD}")
-        return Text("not serving yet", style=DIM)
+        return steps, gauge, self._past(left - len(gauge) - len(steps))
 
     def _activity(self) -> list[Text]:
         """The one line that says what goes on, or how the last round went."""
@@ -193,7 +171,10 @@ class _Screen:
         if served.strategy == "adopted":
             what.append("was already running, taken over")
             return row(self.content, what)
-        what.append(clean(served.cause) or clean(served.strategy))
+        if served.strategy in _AGAIN:
+            what.append(f"revision {served.revision} serving again ({served.strategy})")
+        else:
+            what.append(clean(served.cause) or clean(served.strategy))
         if served.steps:
             what.append(f"   {served.cached} of {served.steps} steps cached", style=DIM)
         return row(self.content, what, Text(brief_seconds(served.timings.total), style=f"bold {GOOD}"))
@@ -260,24 +241,11 @@ class _Screen:
     def _past(self, room: int) -> list[Text]:
         return [] if self.state.trouble or room < 1 else past_lines(self.state.history, self.content)
 
-    def _tail(self) -> list[Text]:
-        state = self.state
-        lines: list[Text] = []
-        reason, hint = map(clean, state.degraded)
-        if reason:
-            told = Text.assemble("  ", ("!", f"bold {WARNING}"), "  ", (f"watching: {reason}", WARNING))
-            lines.append(fit(told, self.width))
-            if hint and self.room >= _ROOMY:
-                lines.append(fit(Text(f"     {hint}", style=DIM), self.width))
-        if state.note:
-            lines.append(Text(f"  ·  {clean(state.note)}", style=DIM))
-        return lines
-
     def _farewell(self) -> list[Text]:
         state = self.state
         stopped = state.stopped
         reason = clean(stopped.reason) if stopped else ""
-        lines = [self._rule()]
+        lines = [rule_line(state, self.width)]
         if state.trouble:
             lines += self._panels(self.room - 3)
         lines.append(Text.assemble("  ", ("stopped", "bold"), (f"  {reason}", DIM)))

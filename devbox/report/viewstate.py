@@ -88,6 +88,15 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class StandbyView:
+    """Whether a standby of `revision` waits, and why none can be made, where that is known."""
+
+    revision: int = 0
+    ready: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class EngineGone:
     """The engine does not answer, since `at`."""
 
@@ -111,6 +120,8 @@ class ViewState:
     served: ServedView | None = None
     trouble: Trouble | None = None
     gone: EngineGone | None = None
+    standby: StandbyView = StandbyView()
+    paused: bool = False
     degraded: tuple[str, str] = ("", "")
     note: str = ""
     cause: tuple[int, str] = (0, "")

@@ -24,6 +24,7 @@ from devbox.events import (
     ReleaseStarted,
     SessionStarted,
     SessionStopped,
+    StandbyChanged,
     StepInfo,
     TimingsInfo,
     WatchDegraded,
@@ -212,7 +213,7 @@ def quick_round(build: int, total: float = 0.072, path: str = "app/main.py") -> 
 def several_rounds() -> list[Event]:
     totals = (0.081, 0.074, 0.072, 0.131, 0.069, 0.075)
     rounds = [event for number, total in enumerate(totals, 2) for event in quick_round(number, total)]
-    return [*first_served(), *rounds]
+    return [*first_served(), *rounds, StandbyChanged(revision=7, ready=True, modules=250, seconds=0.4)]
 
 
 def dependency_build() -> list[Event]:

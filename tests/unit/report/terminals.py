@@ -52,7 +52,7 @@ class SmallTerminal:
                 self.cursor_shown = final == "h"
             case ("?7", "h" | "l"):
                 self.wraps = final == "h"
-            case ("?2026", "h" | "l") | (_, "m"):
+            case ("?2026" | "?2004", "h" | "l") | (_, "m"):
                 pass
             case _:
                 raise AssertionError(f"an unexpected control sequence: {parameters}{final}")

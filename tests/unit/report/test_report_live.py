@@ -20,7 +20,8 @@ import pytest
 from hypothesis import given, settings
 
 from devbox.events import AppLog, BuildLog, Event, SessionStopped
-from devbox.report.live import Live, colours
+from devbox.report.ink import colours
+from devbox.report.live import Live
 from tests.unit.report import sessions
 from tests.unit.report.strategies import SESSIONS
 from tests.unit.report.terminals import SmallTerminal
@@ -33,7 +34,7 @@ SELECTS_COLOUR = re.compile(r"\x1b\[[0-9;]*m|\x1b\]8")
 
 BEGINS_AN_UPDATE = "\x1b[?2026h"
 OUR_SEQUENCES = re.compile(
-    r"\x1b\[[0-9;]*m|\x1b\]8;[^\x1b]*\x1b\\|\x1b\[\d*A|\x1b\[[KJ]|\x1b\[\?(?:7|25|2026)[hl]|\r\n|\r"
+    r"\x1b\[[0-9;]*m|\x1b\]8;[^\x1b]*\x1b\\|\x1b\[\d*A|\x1b\[[KJ]|\x1b\[\?(?:7|25|2004|2026)[hl]|\r\n|\r"
 )
 
 
@@ -90,7 +91,7 @@ def test_the_log_scrolls_above_the_block() -> None:
         ),
         "─ sample ─────────────────────────────────────────────── Docker Engine 28.5.1 ─",
         "",
-        "  ●  http://127.0.0.1:8000                                 revision 7 serving",
+        "  ●  http://127.0.0.1:8000                 revision 7 serving · standby ready",
         "",
         "  ✓  app/main.py   5 of 6 steps cached                                   75ms",
         "     ✓ 1/6  FROM python:3.13-slim                                      cached",
@@ -146,6 +147,7 @@ def test_at_rest_nothing_is_written() -> None:
     live = Live(stream, XTERM, Clock())
     for event in sessions.stamped(sessions.several_rounds()):
         live(event)
+    live.tick()
     before = stream.writes
     for _ in range(50):
         live.tick()
@@ -177,13 +179,35 @@ def test_running_clocks_move_on_the_monotonic_clock() -> None:
     assert re.search(r"4/6  RUN pip install -r requirements.txt .* 12.5s", "\n".join(terminal.text))
 
 
-def test_a_flood_of_log_lines_does_not_wait_for_a_tick() -> None:
+def test_of_a_flood_the_newest_lines_are_shown_and_the_others_counted() -> None:
+    stream = Written()
+    clock = Clock()
+    live = Live(stream, XTERM, clock)
+    shown, written = [], ""
+    for second in range(4):
+        before = len(stream.getvalue())
+        live.message(f"second {second}")
+        for number in range(20_000):
+            live(AppLog(revision=1, stream="stdout", line=f"line {second}.{number}"))
+        clock.now += 1.0
+        live.tick()
+        written = stream.getvalue()[before:]
+        assert f"line {second}.19999" in written
+        shown.append(written.count("line "))
+    assert shown == [5000, 1000, 1000, 1000]
+    assert "19,000 lines left out" in written
+
+
+def test_a_record_of_devbox_is_never_left_out() -> None:
     stream = Written()
     live = Live(stream, XTERM, Clock())
-    for number in range(1000):
+    for event in sessions.stamped(sessions.superseded()):
+        live(event)
+    live(sessions.superseded()[-1])
+    for number in range(30_000):
         live(AppLog(revision=1, stream="stdout", line=f"line {number}"))
-    assert stream.writes == 1
-    assert "line 999" in stream.getvalue()
+    live.tick()
+    assert stream.getvalue().count("build 8 superseded") == 2
 
 
 def test_build_output_waits_for_a_tick() -> None:

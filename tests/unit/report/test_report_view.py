@@ -86,7 +86,7 @@ def test_a_serving_project_at_rest() -> None:
     assert shown(sessions.several_rounds()) == [
         "─ sample ──────────────────────────────────────────────── Docker Engine 28.5.1 ─",
         "",
-        "  ●  http://127.0.0.1:8000                                  revision 7 serving",
+        "  ●  http://127.0.0.1:8000                  revision 7 serving · standby ready",
         "",
         "  ✓  app/main.py   5 of 6 steps cached                                    75ms",
         "     ✓ 1/6  FROM python:3.13-slim                                       cached",
@@ -105,7 +105,7 @@ def test_a_serving_project_at_rest() -> None:
 
 def test_a_running_build() -> None:
     assert shown(sessions.dependency_build())[2:] == [
-        "  ●  http://127.0.0.1:8000                                  revision 7 serving",
+        "  ●  http://127.0.0.1:8000                  revision 7 serving · standby ready",
         "",
         "  ⠇  build 8  requirements.txt                                            3.5s",
         "     ✓ 1/6  FROM python:3.13-slim                                       cached",
@@ -125,7 +125,7 @@ def test_a_running_build() -> None:
 def test_on_a_low_terminal_the_running_step_and_the_last_ones_are_left() -> None:
     assert shown(sessions.dependency_build(), height=7) == [
         "─ sample ──────────────────────────────────────────────── Docker Engine 28.5.1 ─",
-        "  ●  http://127.0.0.1:8000                                  revision 7 serving",
+        "  ●  http://127.0.0.1:8000                  revision 7 serving · standby ready",
         "  ⠇  build 8  requirements.txt                                            3.5s",
         "     2 cached · 2 to go",
         "     ✓ 3/6  COPY requirements.txt .          requirements.txt changed     20ms",
@@ -135,7 +135,7 @@ def test_on_a_low_terminal_the_running_step_and_the_last_ones_are_left() -> None
 
 def test_a_failed_build() -> None:
     assert shown(sessions.build_failed())[2:] == [
-        "  ●  http://127.0.0.1:8000                            revision 7 still serving",
+        "  ●  http://127.0.0.1:8000            revision 7 still serving · standby ready",
         "",
         "╭─ ✗ build 8 failed ───────────────────────────────────────────────────────────╮",
         "│ RUN pip install -r requirements.txt                                   exit 1 │",
