@@ -121,7 +121,9 @@ def logs(
     """Puts the lines of both streams; a container not `started` yet is waited for when following."""
     with translated(f"cannot read the log of {facts.short(container)}", transport.address.url):
         lines, seen = LineAssembler(), SeenMessages()
-        wanted = {"tail": "all" if tail is None else str(tail), "since": f"{since:.9f}" if since else "0"}
+        wanted = {"tail": "all" if tail is None else str(tail)}
+        if since:
+            wanted["since"] = f"{since:.9f}"
         if follow:
             if not started:
                 _await_start(transport, container)

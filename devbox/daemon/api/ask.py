@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from devbox.daemon.api.server import NAME
+from devbox.daemon.api import SOCKET
 from devbox.errors import DevboxError, Refused, UsageError
 
 _LONGEST_LINE = 16 * 1024 * 1024
@@ -48,7 +48,7 @@ async def connection(
     """A request that was sent; its answer ends where the reader does. Raises UsageError where none runs,
     DevboxError where the answer is torn."""
     try:
-        reader, writer = await asyncio.open_unix_connection(str(directory / NAME), limit=_LONGEST_LINE)
+        reader, writer = await asyncio.open_unix_connection(str(directory / SOCKET), limit=_LONGEST_LINE)
     except OSError as error:
         raise UsageError(
             "no devbox runs this project", hint="devbox up -d starts one in the background"

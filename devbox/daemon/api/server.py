@@ -11,13 +11,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from devbox.daemon.api import SOCKET
 from devbox.gate.server import open_control
 
 if TYPE_CHECKING:
     from devbox.daemon.api.app import Controls
     from devbox.daemon.api.embedded import Server
 
-NAME = "api.sock"
 _ENDS_WITHIN = 2.0
 
 
@@ -29,7 +29,7 @@ async def control_api(directory: Path, control: Controls) -> AsyncIterator[None]
     Whoever asks before all of it is imported waits. What cannot be served, an old socket that is in the way
     or a path over the limit, ends nothing else. Raises OSError where the socket cannot be made.
     """
-    path = directory / NAME
+    path = directory / SOCKET
     listener = open_control(path)
     task = asyncio.create_task(_serve(listener, control))
     try:
