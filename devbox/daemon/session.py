@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -40,6 +39,7 @@ from devbox.events import ContextNotice, ReleaseServed, SessionStarted, SessionS
 from devbox.release.strategies import retire
 from devbox.report import Renderer
 from devbox.report.journal import Journal
+from devbox.report.terminal import restore_terminals
 from devbox.report.ticking import ticking
 
 EXIT_INTERRUPTED = 130
@@ -223,9 +223,7 @@ def _stopping_on_signals(renderer: Renderer) -> Iterator[_Stop]:
     # Not the event loop's own handlers: those wait for the loop, which may hang in a write that nobody reads.
     def asked(number: int, _: FrameType | None) -> None:
         if number == signal.SIGINT and (stop.reason or interrupts):
-            if sys.stdout.isatty():
-                with suppress(Exception):
-                    renderer.__exit__(None, None, None)
+            restore_terminals()
             os.write(2, b"devbox: left at once; devbox down removes what still runs\n")
             os._exit(EXIT_INTERRUPTED)
         # A closing terminal may say so twice: only a person's second Ctrl-C means at once.

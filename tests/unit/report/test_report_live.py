@@ -1,20 +1,9 @@
 from __future__ import annotations
 
-import fcntl
 import io
-import os
 import re
-import signal
-import struct
-import subprocess
-import sys
-import termios
-import textwrap
-import time
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -23,16 +12,14 @@ from devbox.events import AppLog, BuildLog, Event, SessionStopped
 from devbox.report.ink import colours
 from devbox.report.live import Live
 from tests.unit.report import sessions
+from tests.unit.report.ptys import XTERM
 from tests.unit.report.strategies import SESSIONS
 from tests.unit.report.terminals import SmallTerminal
 
-ROOT = Path(__file__).resolve().parents[3]
-XTERM = {"TERM": "xterm-256color"}
 # Everything but moving up, erasing, the cursor's visibility and the synchronised update
 SELECTS_COLOUR = re.compile(r"\x1b\[[0-9;]*m|\x1b\]8")
 
 
-BEGINS_AN_UPDATE = "\x1b[?2026h"
 OUR_SEQUENCES = re.compile(
     r"\x1b\[[0-9;]*m|\x1b\]8;[^\x1b]*\x1b\\|\x1b\[\d*A|\x1b\[[KJ]|\x1b\[\?(?:7|25|2004|2026)[hl]|\r\n|\r"
 )
@@ -252,118 +239,3 @@ def test_no_event_brings_a_sequence_of_its_own(events: list[Event]) -> None:
         live.message("stopping …")
     rest = OUR_SEQUENCES.sub("", stream.getvalue())
     assert not [character for character in rest if unicodedata.category(character) == "Cc"]
-
-
-# A shell in small: the program runs in a process group of its own, in the foreground, and may be stopped.
-CHILD = """
-import fcntl, os, signal, sys, termios, time
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-child = os.fork()
-if child:
-    while True:
-        _, status = os.waitpid(child, os.WUNTRACED)
-        if not os.WIFSTOPPED(status):
-            os._exit(0)
-os.setpgid(0, 0)
-os.tcsetpgrp(0, os.getpid())
-signal.signal(signal.SIGTTOU, signal.SIG_DFL)
-from devbox.report import renderer
-from tests.unit.report import sessions
-with renderer(None, sys.stdout, os.environ) as show:
-    for event in sessions.stamped(sessions.dependency_build()):
-        show(event)
-    for _ in range(600):
-        show.tick()
-        time.sleep(0.05)
-        {then}
-"""
-
-
-@contextmanager
-def on_a_terminal(then: str) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
-    """A process with the live screen on a terminal of its own: the process, both ends of the terminal."""
-    master, slave = os.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    program = textwrap.dedent(CHILD).format(then=then)
-    process = subprocess.Popen(
-        [sys.executable, "-c", program],
-        cwd=ROOT,
-        env={**os.environ, **XTERM, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        start_new_session=True,
-    )
-    try:
-        yield process, master, slave
-    finally:
-        process.kill()
-        process.wait(10)
-        os.close(slave)
-        os.close(master)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def quiet(slave: int) -> bool:
-    settings = termios.tcgetattr(slave)
-    return not (settings[3] & termios.ECHO or settings[0] & termios.IXON)
-
-
-def drained(master: int) -> str:
-    os.set_blocking(master, False)
-    parts = []
-    while True:
-        try:
-            parts.append(os.read(master, 65536))
-        except (BlockingIOError, OSError):
-            return b"".join(parts).decode("utf-8", "replace")
-
-
-@pytest.mark.parametrize(
-    ("then", "keys"),
-    [("pass", b"\x03"), ("raise RuntimeError('a bug')", b""), ("sys.exit(3)", b""), ("break", b"")],
-)
-def test_the_terminal_is_put_back_whatever_ends_the_program(then: str, keys: bytes) -> None:
-    with on_a_terminal(then) as (process, master, slave):
-        written = ""
-        if keys:
-            until(lambda: quiet(slave))
-            until(lambda: "RUN pip install" in drained(master))
-            os.write(master, keys)
-        process.wait(20)
-        assert not quiet(slave)
-        written = drained(master)
-    assert "\x1b[?25h" in written
-    assert "\x1b[?25l" not in written.rpartition("\x1b[?25h")[2]
-
-
-def test_suspending_puts_the_terminal_back_and_continuing_makes_it_quiet_again() -> None:
-    with on_a_terminal("pass") as (_, master, slave):
-        until(lambda: quiet(slave))
-        until(lambda: "RUN pip install" in drained(master))
-        os.write(master, b"\x1a")
-        until(lambda: not quiet(slave))
-        os.killpg(os.tcgetpgrp(master), signal.SIGCONT)
-        until(lambda: quiet(slave))
-        until(lambda: "RUN pip install" in drained(master))
-
-
-def test_typed_keys_do_not_show() -> None:
-    with on_a_terminal("pass") as (_, master, slave):
-        until(lambda: quiet(slave))
-        os.write(master, b"typed\n\n")
-        written: list[str] = []
-
-        def several_updates_later() -> bool:
-            written.append(drained(master))
-            return "".join(written).count(BEGINS_AN_UPDATE) >= 5
-
-        until(several_updates_later)
-        assert "typed" not in "".join(written)
