@@ -40,8 +40,8 @@ class FakeEngine:
     """An engine in memory. `add_image`, `registry`, `builds`, `taken_ports`, `lose` and `restore` script it.
 
     `builds` are the answers to builds in order, the last one stays. `registry` are the images that can be
-    pulled, unless it is `offline`. `journal` holds every change in words ("start web-2"), `cancelled` the ids of ended builds,
-    `sessions` every session so far. `logins` are the user's, by the registry's host.
+    pulled, unless it is `offline`. `journal` holds every change in words ("start web-2"), `cancelled` the
+    ids of ended builds, `sessions` every session so far. `logins` are the user's, by the registry's host.
     """
 
     def __init__(self, info: EngineInfo | None = None) -> None:
@@ -120,7 +120,7 @@ class FakeEngine:
         self.add_image(reference, self.registry[reference])
 
     async def ask_registry(self, reference: str) -> None:
-        """Returns for what `registry` has; raises PullFailed for anything else, EngineRefused when offline."""
+        """Returns for what `registry` has; else PullFailed, or EngineRefused when offline."""
         self._presence.check()
         if self.offline:
             raise EngineRefused(f"cannot pull {reference}", cause="the test said that it is offline")

@@ -196,7 +196,10 @@ def test_the_body_of_a_refusal_is_its_cause() -> None:
         ("manifest unknown: manifest unknown", PullFailed),
         ("errors:\ndenied: requested access to the resource is denied\nunauthorized", PullFailed),
         ("invalid reference format", PullFailed),
-        ('Get "https://registry.example/v2/": dial tcp: lookup registry.example: no such host', EngineRefused),
+        (
+            'Get "https://registry.example/v2/": dial tcp: lookup registry.example: no such host',
+            EngineRefused,
+        ),
         ('Get "https://registry.example/v2/": x509: certificate signed by unknown authority', EngineRefused),
         ("Not Found", EngineRefused),
         ("404 page not found", EngineRefused),
