@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 
 from devbox.doctor.facts import Answer, Base
 from devbox.doctor.finding import ENGINE, Finding, failure, ok, warning
 from devbox.doctor.words import number, some, span
 from devbox.engine.protocol import EngineInfo
-from devbox.errors import DevboxError, PullFailed
+from devbox.errors import DevboxError, EngineRefused, PullFailed
 
 BUILDKIT, IMAGE_STORE, BASE_IMAGE, CLOCK = "buildkit", "image store", "base image", "clock"
 
 # Seconds by which clocks may differ, and by which a file may be ahead, before it does harm.
 _CLOCKS_APART = 2.0
+_MALFORMED = 400
 _STORES = {
     "vfs": "which copies every layer whole: builds are slow and the disk fills up",
     "aufs": "which Docker gave up",
@@ -24,7 +26,8 @@ _STORES = {
 def engine(answer: Answer | DevboxError, environ: Mapping[str, str]) -> Finding:
     """Who answers, or why nobody does."""
     if isinstance(answer, DevboxError):
-        return failure(ENGINE, str(answer), _where_to_look(environ) or answer.hint)
+        elsewhere = _where_to_look(environ) if answer.what.startswith("no engine") else ""
+        return failure(ENGINE, str(answer), elsewhere or answer.hint)
     info = answer.info
     return ok(ENGINE, f"{info.name} {info.version} at {info.address}, API {info.api_version}")
 
@@ -79,12 +82,14 @@ def base_image(base: Base) -> Finding:
     if answer is None:
         return ok(BASE_IMAGE, f"{name} is not here yet; its registry has it, and the first build pulls it")
     cause = " ".join((answer.cause or answer.what).split())
+    if isinstance(answer, EngineRefused) and answer.status == _MALFORMED:
+        return failure(BASE_IMAGE, f"{name} is no name of an image: {cause}", "correct it in the Dockerfile")
     if isinstance(answer, PullFailed):
         return failure(BASE_IMAGE, f"{name} is not here, and its registry says no: {cause}", answer.hint)
     return warning(
         BASE_IMAGE,
         f"{name} is not here, and its registry could not be asked: {cause}",
-        f"docker pull {name} once the registry can be reached" + (f"; {answer.hint}" if answer.hint else ""),
+        f"{answer.hint}; then docker pull {name}" if answer.hint else f"docker pull {name}",
     )
 
 
@@ -104,8 +109,9 @@ def clocks(answer: Answer) -> Finding:
     )
 
 
-def future_files(ahead: Mapping[str, float]) -> Finding:
-    """Files of the build context whose time of change is so many seconds ahead of this machine's clock."""
+def future_files(ahead: Mapping[str, float], folder: str) -> Finding:
+    """Files of the build context in `folder` whose time of change is so many seconds ahead of this machine's
+    clock."""
     harmful = {path: seconds for path, seconds in ahead.items() if seconds > _CLOCKS_APART}
     if not harmful:
         return ok(CLOCK, "no file of the build context is from the future")
@@ -114,5 +120,5 @@ def future_files(ahead: Mapping[str, float]) -> Finding:
         f"{number(len(harmful), 'file')} of the build context from the future"
         f" (up to {span(max(harmful.values()))}: {some(sorted(harmful))}):"
         " what goes by a file's time misses changes",
-        "in the project's folder: find . -newermt now -exec touch -c {} +",
+        f"find {shlex.quote(folder)} -newermt now -exec touch -c {{}} +",
     )

@@ -16,7 +16,7 @@ from devbox.daemon.project import published
 from devbox.daemon.source import parsed, read_dockerfile
 from devbox.doctor import cacheorder, context, engine, gather, machine
 from devbox.doctor.facts import Answer
-from devbox.doctor.finding import SETTINGS, Diagnosis, Finding, Skipped, failure, ok, skipped, warning
+from devbox.doctor.finding import ENGINE, SETTINGS, Diagnosis, Finding, Skipped, failure, ok, skipped, warning
 from devbox.engine import connect
 from devbox.engine.protocol import Engine
 from devbox.errors import ConfigError, DevboxError
@@ -31,8 +31,8 @@ _DOCKERFILE = "dockerfile"
 
 _NO_SETTINGS = "the settings cannot be read"
 _NO_ENGINE = "no engine answers"
-_NO_DOCKERFILE = "the Dockerfile cannot be read"
-_NO_CONTEXT = "the build context cannot be read"
+_NO_DOCKERFILE = "the Dockerfile cannot be used"
+_NO_CONTEXT = "the build context cannot be used"
 
 Found = Finding | Skipped
 Check = Callable[[], Awaitable[Sequence[Found]]]
@@ -114,7 +114,7 @@ class _Examination:
             (machine.INOTIFY, self._check_watching),
         )
         yield SETTINGS, self._check_settings
-        yield engine.ENGINE, self._check_engine
+        yield ENGINE, self._check_engine
         yield engine.BUILDKIT, self._check_buildkit
         yield engine.IMAGE_STORE, self._check_store
         yield machine.DISK, self._check_disks
@@ -248,7 +248,7 @@ class _Examination:
             now = time.time()
             entries = survey.snapshot.entries
             ahead = {path: entry.mtime - now for path, entry in entries.items() if entry.mtime > now}
-            found.append(engine.future_files(ahead))
+            found.append(engine.future_files(ahead, str(self._config.context)))
         return found
 
     def _ignore_file(self, survey: Survey) -> str:

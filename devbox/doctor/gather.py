@@ -169,9 +169,9 @@ async def bases(engine: Engine, images: Iterable[str]) -> tuple[Base, ...]:
 
 
 async def _base(engine: Engine, image: str) -> Base:
-    if await engine.image(image) is not None:
-        return Base(image, here=True)
     try:
+        if await engine.image(image) is not None:
+            return Base(image, here=True)
         async with asyncio.timeout(_REGISTRY_SECONDS):
             await engine.ask_registry(image)
     except (PullFailed, EngineError) as error:
@@ -195,7 +195,20 @@ async def ports(engine: Engine | None, config: Config, wanted: tuple[PortMapping
     own = [*await _routes(config), *await _published(engine, config)]
     if own:
         return tuple(Port(mapping, own=True) for mapping in dict.fromkeys(own))
+    if config.swap == "recreate" and engine is not None and not await _is_local(engine):
+        return tuple([await _port_elsewhere(engine, mapping) for mapping in wanted])
     return tuple([await _port(engine, mapping) for mapping in wanted])
+
+
+async def _is_local(engine: Engine) -> bool:
+    return (await engine.info()).address.startswith("unix://")
+
+
+async def _port_elsewhere(engine: Engine, mapping: PortMapping) -> Port:
+    """Where the engine of another machine publishes, it alone knows of a port, and only of its containers."""
+    if not mapping.host_port or not await engine.publisher(mapping.host_port, mapping.protocol):
+        return Port(mapping)
+    return Port(mapping, taken=await name_owner(engine, mapping))
 
 
 async def _routes(config: Config) -> list[PortMapping]:

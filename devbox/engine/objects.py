@@ -59,7 +59,9 @@ def ask_registry(client: APIClient, reference: str) -> None:
     """Lets the engine ask for the image's manifest, with the credentials that a pull would have."""
     repository, _ = parse_repository_tag(reference)
     try:
-        client.inspect_distribution(reference, auth_config=logins.header(repository))
+        client.inspect_distribution(  # type: ignore[no-untyped-call] # so in the stubs
+            reference, auth_config=logins.header(repository)
+        )
     except docker.errors.APIError as error:
         raise translate.no_from_registry(error, f"cannot pull {reference}") from error
 
