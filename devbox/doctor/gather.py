@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import shutil
@@ -12,6 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -47,17 +49,18 @@ async def on_thread(work: Callable[[], T], seconds: float) -> T:
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
-    def settle(put: Callable[[], None]) -> None:
-        if not done.done():
-            put()
+    def tell(put: Callable[[], None]) -> None:
+        # The loop may be gone when a thread ends late; then nobody is waiting either.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(lambda: None if done.done() else put())
 
     def body() -> None:
         try:
             value = work()
         except BaseException as error:  # noqa: BLE001 - handed to the waiting task, which raises it
-            loop.call_soon_threadsafe(settle, lambda error=error: done.set_exception(error))
+            tell(partial(done.set_exception, error))
         else:
-            loop.call_soon_threadsafe(settle, lambda: done.set_result(value))
+            tell(partial(done.set_result, value))
 
     threading.Thread(target=body, name="devbox-doctor", daemon=True).start()
     async with asyncio.timeout(seconds):

@@ -9,10 +9,12 @@ _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 def size(count: int) -> str:
     """Bytes as in "512 bytes", "1.3 kB", "24 MB"."""
+    if count < 1000:
+        return number(count, "byte")
     value, unit = float(count), 0
     while value >= 999.5 and unit < len(_UNITS) - 1:
         value, unit = value / 1000, unit + 1
-    return f"{value:.1f} {_UNITS[unit]}" if unit and value < 9.95 else f"{value:.0f} {_UNITS[unit]}"
+    return f"{value:.1f} {_UNITS[unit]}" if value < 9.95 else f"{value:.0f} {_UNITS[unit]}"
 
 
 def number(count: int, noun: str) -> str:
