@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import pytest
 
 from tests.e2e.conftest import StartUp
 from tests.e2e.devboxes import run
@@ -16,9 +17,9 @@ from tests.e2e.devboxes import run
 FindingDict = dict[str, str]
 
 
-def examined(root: Path, **environment: str) -> tuple[int, dict[str, list[FindingDict]], dict[str, Any]]:
+def examined(root: Path) -> tuple[int, dict[str, list[FindingDict]], dict[str, Any]]:
     """The exit code, the findings by their check, and the whole answer."""
-    done = run("doctor", str(root), "--json", **environment)
+    done = run("doctor", str(root), "--json")
     assert done.stderr == ""
     told = json.loads(done.stdout)
     found: dict[str, list[FindingDict]] = {}
@@ -70,9 +71,10 @@ def test_what_is_broken_is_told_with_the_next_step(folder: Path, engine: docker.
     assert made == []
 
 
-def test_a_docker_host_that_leads_nowhere(folder: Path) -> None:
+def test_a_docker_host_that_leads_nowhere(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
     (folder / "Dockerfile").write_text("FROM scratch\nCOPY . .\n")
-    code, found, told = examined(folder, DOCKER_HOST="unix:///nowhere/docker.sock")
+    code, found, told = examined(folder)
     assert code == 3, told
     assert "unset DOCKER_HOST" in found["engine"][0]["next_step"]
     assert len(found["not looked at"]) == 1
