@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import psutil
 
@@ -11,13 +12,13 @@ from devbox.errors import EngineError, PortTaken
 from devbox.model import PortMapping
 
 
-async def name_owner(engine: Engine, mapping: PortMapping) -> PortTaken:
-    """The error for a host port that is taken, naming its owner as far as this user may see it."""
-    owner = ""
-    try:
-        container = await engine.publisher(mapping.host_port, mapping.protocol)
-    except EngineError:
-        container = ""
+async def name_owner(engine: Engine | None, mapping: PortMapping) -> PortTaken:
+    """The error for a host port that is taken, naming its owner as far as this user may see it, and as far
+    as that can be known where there is no engine to ask."""
+    container = ""
+    if engine is not None:
+        with contextlib.suppress(EngineError):
+            container = await engine.publisher(mapping.host_port, mapping.protocol)
     if container:
         owner = f"container {container} publishes it"
     else:

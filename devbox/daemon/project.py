@@ -95,19 +95,20 @@ class Project:
         if self.config.swap == "recreate":
             await self._ports.stop()
             return ()
-        return await self._ports.arrange(self.published(dockerfile))
-
-    def published(self, dockerfile: Dockerfile) -> tuple[PortMapping, ...]:
-        """The mappings to publish, as far as the Dockerfile tells before the image is there."""
-        hints = runtime(dockerfile, self.config.build_args, self.config.target)
-        exposed = tuple(PortMapping(container_port=port, protocol=protocol) for port, protocol in hints.ports)
-        command = [
-            word
-            for part in (hints.entrypoint, hints.cmd)
-            for word in ((part,) if isinstance(part, str) else part or ())
-        ]
-        return publish(self.config.ports, exposed, command)
+        return await self._ports.arrange(published(self.config, dockerfile))
 
     def _make_watcher(self) -> Watcher:
         config = self.config
         return Watcher(config.context, dockerfile=config.dockerfile, extra_files=config.watched_files)
+
+
+def published(config: Config, dockerfile: Dockerfile) -> tuple[PortMapping, ...]:
+    """The mappings to publish, as far as the Dockerfile tells before the image is there."""
+    hints = runtime(dockerfile, config.build_args, config.target)
+    exposed = tuple(PortMapping(container_port=port, protocol=protocol) for port, protocol in hints.ports)
+    command = [
+        word
+        for part in (hints.entrypoint, hints.cmd)
+        for word in ((part,) if isinstance(part, str) else part or ())
+    ]
+    return publish(config.ports, exposed, command)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from devbox.build.dockerfile import parse
+from devbox.build.dockerfile import Dockerfile, parse
 from devbox.config import Config, load
 from devbox.daemon.work import Source
 from devbox.digest import file_digest
@@ -79,7 +79,7 @@ async def read_source(config: Config, watcher: Watcher, *, hinted: bool = False)
     name = _name_in_context(config)
     if hinted:
         snapshot, whole = await watcher.glance()
-        content = await asyncio.to_thread(_dockerfile, config)
+        content = await asyncio.to_thread(read_dockerfile, config)
     else:
         snapshot, content = await _read(config, watcher)
         whole = True
@@ -90,16 +90,17 @@ async def read_source(config: Config, watcher: Watcher, *, hinted: bool = False)
             break
         snapshot, content = await _read(config, watcher)
         whole = True
-    dockerfile = parse(content.decode("utf-8-sig", errors="replace"), str(_shown(config)))
+    dockerfile = parsed(config, content)
     digest = hashlib.sha256(f"{snapshot.digest}\0{name}\0".encode() + content).hexdigest()[:32]
     return Source(config, snapshot, dockerfile, content, name, digest, time.monotonic() - began, whole)
 
 
 async def _read(config: Config, watcher: Watcher) -> tuple[Snapshot, bytes]:
-    return await watcher.scan(), await asyncio.to_thread(_dockerfile, config)
+    return await watcher.scan(), await asyncio.to_thread(read_dockerfile, config)
 
 
-def _dockerfile(config: Config) -> bytes:
+def read_dockerfile(config: Config) -> bytes:
+    """What the Dockerfile holds; raises DockerfileError where it cannot be read."""
     try:
         return config.dockerfile.read_bytes()
     except FileNotFoundError as error:
@@ -112,6 +113,11 @@ def _dockerfile(config: Config) -> bytes:
         raise DockerfileError(
             f"{_shown(config)} cannot be read", path=str(_shown(config)), cause=error.strerror or str(error)
         ) from error
+
+
+def parsed(config: Config, content: bytes) -> Dockerfile:
+    """The Dockerfile with that content; raises DockerfileError with the line."""
+    return parse(content.decode("utf-8-sig", errors="replace"), str(_shown(config)))
 
 
 def _shown(config: Config) -> Path:

@@ -97,6 +97,10 @@ class DockerEngine:
         """Pulls an image; raises PullFailed (no such image, no registry, not allowed)."""
         return self._calls.stream(partial(streams.pull, self._transport, reference))
 
+    async def ask_registry(self, reference: str) -> None:
+        """Returns where the registry has the image for the user; raises PullFailed, EngineRefused."""
+        await self._do(f"cannot ask for {reference}", objects.ask_registry, reference)
+
     async def registries(self) -> frozenset[str]:
         """The hosts of the registries that the user is logged in to; raises ConfigError."""
         return await self._calls.run(logins.registries)

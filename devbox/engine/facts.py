@@ -43,6 +43,8 @@ def engine(ping: Mapping[str, str], version: Json, info: Json, url: str, host: s
         ),
         publish_host=host or "127.0.0.1",
         image_store="containerd" if containerd else str(info.get("Driver", "")),
+        storage=str(info.get("DockerRootDir") or ""),
+        clock=_seconds(info.get("SystemTime")),
     )
 
 

@@ -32,7 +32,7 @@ from devbox.engine.protocol import (
     SessionOffer,
     VolumeFacts,
 )
-from devbox.errors import Conflict, PullFailed
+from devbox.errors import Conflict, EngineRefused, PullFailed
 from devbox.model import LABEL_PROJECT
 
 __all__ = ["Behaviour", "FakeBuild", "FakeEngine"]
@@ -42,14 +42,15 @@ class FakeEngine:
     """An engine in memory. `add_image`, `registry`, `builds`, `taken_ports`, `lose` and `restore` script it.
 
     `builds` are the answers to builds in order, the last one stays. `registry` are the images that can be
-    pulled. `journal` holds every change in words ("start web-2"), `cancelled` the ids of ended builds,
-    `sessions` every session so far. `logins` are the user's, by the registry's host.
+    pulled, unless it is `offline`. `journal` holds every change in words ("start web-2"), `cancelled` the
+    ids of ended builds, `sessions` every session so far. `logins` are the user's, by the registry's host.
     """
 
     def __init__(self, info: EngineInfo | None = None) -> None:
         self.identity = info or EngineInfo("Fake", "1.0", "1.51", "fake://", True, True)
         self.builds: list[FakeBuild] = [FakeBuild()]
         self.registry: dict[str, Behaviour] = {}
+        self.offline = False
         self.journal: list[str] = []
         self.cancelled: list[str] = []
         self.sessions: list[FakeSession] = []
@@ -119,6 +120,14 @@ class FakeEngine:
         yield PullProgress("Downloading", 50, 100)
         yield PullProgress("Download complete", 100, 100)
         self.add_image(reference, self.registry[reference])
+
+    async def ask_registry(self, reference: str) -> None:
+        """Returns for what `registry` has; else PullFailed, or EngineRefused when offline."""
+        self._presence.check()
+        if self.offline:
+            raise EngineRefused(f"cannot pull {reference}", cause="the test said that it is offline")
+        if reference not in self.registry:
+            raise PullFailed(f"cannot pull {reference}", cause="the fake registry does not have it")
 
     async def registries(self) -> frozenset[str]:
         """The hosts in `logins`."""

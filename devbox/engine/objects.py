@@ -13,8 +13,9 @@ from urllib.parse import quote
 import docker.errors
 from docker import APIClient
 from docker.types import Mount
+from docker.utils import parse_repository_tag
 
-from devbox.engine import facts
+from devbox.engine import facts, logins, translate
 from devbox.engine.calls import pause
 from devbox.engine.protocol import ContainerFacts, ContainerSpec, ImageFacts, VolumeFacts
 from devbox.engine.transport import READ_SECONDS
@@ -52,6 +53,17 @@ def images(client: APIClient, project: str) -> tuple[ImageFacts, ...]:
     ids = dict.fromkeys(entry["Id"] for entry in client.images(filters=_of(project)))
     found = [data for name in ids if (data := _inspected_image(client, name)) is not None]
     return tuple(facts.image(data) for data in sorted(found, key=facts.image_age, reverse=True))
+
+
+def ask_registry(client: APIClient, reference: str) -> None:
+    """Lets the engine ask for the image's manifest, with the credentials that a pull would have."""
+    repository, _ = parse_repository_tag(reference)
+    try:
+        client.inspect_distribution(  # type: ignore[no-untyped-call] # so in the stubs
+            reference, auth_config=logins.header(repository)
+        )
+    except docker.errors.APIError as error:
+        raise translate.no_from_registry(error, f"cannot pull {reference}") from error
 
 
 def remove_image(client: APIClient, reference: str) -> None:

@@ -22,7 +22,9 @@ class EngineInfo:
 
     `buildkit` is true where `POST /build?version=2` takes a tar body; `reaches_containers` where a
     container's own address can be dialled from this machine; otherwise its ports must be published,
-    and `publish_host` is the address at which they then answer.
+    and `publish_host` is the address at which they then answer. `storage` is where it keeps images, on its
+    own machine, `clock` the time that it had when it answered, in seconds since the epoch; '' and 0 where it
+    does not tell.
     """
 
     name: str
@@ -33,6 +35,8 @@ class EngineInfo:
     reaches_containers: bool
     publish_host: str = "127.0.0.1"
     image_store: str = ""
+    storage: str = ""
+    clock: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +209,13 @@ class Engine(Protocol):
 
     def pull(self, reference: str) -> AsyncIterator[PullProgress]:
         """Pulls an image; raises PullFailed (no such image, no registry, not allowed)."""
+        ...
+
+    async def ask_registry(self, reference: str) -> None:
+        """Returns where the image's registry, asked by the engine, has it for the user; nothing is pulled.
+
+        Raises PullFailed where it says no, EngineRefused where it could not be asked.
+        """
         ...
 
     async def registries(self) -> frozenset[str]:

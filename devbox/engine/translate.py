@@ -87,6 +87,13 @@ _PULL_ADVICE = (
     ),
     (r"manifest unknown|manifest for .* not found|not found|no such", "check the image's name and tag"),
 )
+# What a registry says that was reached. Podman, without the endpoint, has never heard of the path itself.
+_REGISTRY_SAYS_NO = re.compile(
+    r"unauthorized|authentication required|denied|(?:manifest|name) unknown|not found|no matching manifest"
+    r"|invalid reference",
+    re.I,
+)
+_NO_ENDPOINT = re.compile(r"(?:404 )?(?:page )?not found", re.I)
 
 
 @contextmanager
@@ -164,6 +171,15 @@ def refusal(what: str, status: int, message: str, *, pulling: bool = False) -> D
     return EngineRefused(
         what, status=status, cause=message, hint="the engine's log may say more (journalctl -u docker)"
     )
+
+
+def no_from_registry(error: docker.errors.APIError, what: str) -> DevboxError:
+    """PullFailed where the registry has no such image for this user, EngineRefused where it was not reached
+    or the engine cannot ask."""
+    found = translate(error, what, pulling=True)
+    if _REGISTRY_SAYS_NO.search(found.cause) and not _NO_ENDPOINT.fullmatch(found.cause):
+        return found
+    return EngineRefused(what, cause=found.cause, hint=found.hint)
 
 
 def _pull_hint(message: str) -> str:

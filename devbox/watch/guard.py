@@ -64,7 +64,7 @@ class Guard:
         if self._wanted is None:
             return False
         self._stale = False
-        paths = _paths(*self._wanted)
+        paths = watched_paths(*self._wanted)
         self._paths = frozenset(paths)
         try:
             trouble = await asyncio.wrap_future(self._pool.submit(self._source.arm, paths))
@@ -109,7 +109,8 @@ class Guard:
             self._tell(degraded)
 
 
-def _paths(root: Path, directories: Iterable[str], besides: Iterable[Path]) -> list[str]:
+def watched_paths(root: Path, directories: Iterable[str], besides: Iterable[Path]) -> list[str]:
+    """What is watched of the context at `root`, and besides."""
     if RECURSIVE:
         return [str(root)]  # directories outside of it are left to the backstop, lest a whole home is watched
     base = str(root)

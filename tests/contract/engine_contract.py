@@ -238,6 +238,11 @@ class EngineContract:
                 pass
         assert failed.value.cause
 
+    async def test_asking_the_registry_for_what_nobody_has_fails(self, lab: Lab) -> None:
+        with pytest.raises((PullFailed, EngineRefused)) as failed:
+            await lab.engine.ask_registry("registry.invalid/nobody:1")
+        assert failed.value.cause
+
     async def test_a_build_gives_an_image_with_tag_and_labels(self, lab: Lab) -> None:
         request = request_of(lab)
         messages = [m async for m in lab.engine.build(request, lab.context(SERVES))]

@@ -32,7 +32,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert found.isdisjoint(_HEAVY)
 
 
-@pytest.mark.parametrize("arguments", [("up", "--help"), ("version",)])
+@pytest.mark.parametrize("arguments", [("up", "--help"), ("doctor", "--help"), ("version",)])
 def test_what_needs_no_settings_reads_none(arguments: tuple[str, ...]) -> None:
     found = _imported(*arguments)
     # typer itself reads arguments with pydantic.

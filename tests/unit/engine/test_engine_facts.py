@@ -243,3 +243,11 @@ def test_the_progress_of_a_pull_over_its_layers() -> None:
         (150, 150),
         (150, 150),
     ]
+
+
+def test_the_engines_clock_and_where_it_keeps_images() -> None:
+    info = {**INFO, "SystemTime": "2026-11-27T04:10:36.32274993Z", "DockerRootDir": "/var/lib/docker"}
+    found = facts.engine(PING, VERSION, info, SOCKET, "")
+    assert found.storage == "/var/lib/docker"
+    assert round(found.clock, 1) == 1795752636.3
+    assert facts.engine(PING, VERSION, INFO, SOCKET, "").clock == 0

@@ -12,7 +12,7 @@ import requests
 import requests.exceptions
 import urllib3.exceptions
 
-from devbox.engine.translate import FOREIGN, refusal, translate, translated
+from devbox.engine.translate import FOREIGN, no_from_registry, refusal, translate, translated
 from devbox.errors import (
     ConfigError,
     Conflict,
@@ -188,3 +188,30 @@ def test_the_body_of_a_refusal_is_its_cause() -> None:
     assert raised.value.cause == "in use"
     response._content = b"page not found\n"
     assert translate(requests.HTTPError(response=response), "x").cause == "page not found"
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("manifest unknown: manifest unknown", PullFailed),
+        ("errors:\ndenied: requested access to the resource is denied\nunauthorized", PullFailed),
+        ("invalid reference format", PullFailed),
+        (
+            'Get "https://registry.example/v2/": dial tcp: lookup registry.example: no such host',
+            EngineRefused,
+        ),
+        ('Get "https://registry.example/v2/": x509: certificate signed by unknown authority', EngineRefused),
+        ("Not Found", EngineRefused),
+        ("404 page not found", EngineRefused),
+    ],
+)
+def test_a_registry_that_says_no_is_told_from_one_that_is_not_reached(
+    message: str, kind: type[DevboxError]
+) -> None:
+    response = requests.Response()
+    response.status_code = 500
+    response._content = json.dumps({"message": message}).encode()
+    found = no_from_registry(docker.errors.APIError("failed", response=response), "cannot pull x")
+    assert type(found) is kind
+    assert found.cause == message
+    assert found.hint
