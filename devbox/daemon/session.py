@@ -24,6 +24,7 @@ from devbox.daemon.housekeeping import remove_superseded_images
 from devbox.daemon.lock import ProjectLock, make_runtime_directory, state_directory
 from devbox.daemon.loop import Loop
 from devbox.daemon.memory import Memory, recall, refuse_foreign_project
+from devbox.daemon.notify import Notify
 from devbox.daemon.ownoutput import output_files, refuse_own_output
 from devbox.daemon.project import Project
 from devbox.daemon.source import Settings
@@ -93,7 +94,8 @@ async def _serve(
     journal = Journal(
         state_directory(settings.config.root), lambda problem: bus(ContextNotice(notice=problem))
     )
-    bus = Bus(renderer, journal)
+    notify = Notify(os.environ)
+    bus = Bus(renderer, journal, notify)
     ports = HostPorts(engine, directory)
     logs = LogFollowers(engine, bus)
     running = looping = False
@@ -114,6 +116,7 @@ async def _serve(
             await Loop(project, tools, watch=watch).run(serving, memory.last_number)
     except asyncio.CancelledError:
         _acknowledge(stop)
+        notify.stopping()
         await _end(engine, settings, ports, renderer)
         bus(SessionStopped(reason=stop.reason))
         return stop.exit_code
@@ -131,6 +134,7 @@ async def _serve(
         await logs.close()
         await ports.close()
         journal.close()
+        notify.close()
     return 0
 
 
