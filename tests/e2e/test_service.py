@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import systemd
+from scripts.programs import program
 from tests.e2e.apps import write_project
 from tests.e2e.conftest import StartUp
 from tests.e2e.devboxes import BOUND, run, wait_until
@@ -67,7 +67,7 @@ def test_systemd_finds_nothing_wrong_with_the_unit(
     state = json.loads(run("service", "status", str(project), "--json").stdout)
     assert (state["installed"], state["enabled"], state["active"]) == (True, False, "")
     assert f"systemctl --user enable --now {state['unit']}" in done.stderr
-    command = [str(systemd.analyze()), "--user", "verify", state["path"]]
+    command = [str(program("systemd-analyze")), "--user", "verify", state["path"]]
     found = subprocess.run(command, capture_output=True, text=True, timeout=BOUND, check=False)
     assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
     assert run("service", "uninstall", str(project)).returncode == 0
