@@ -143,7 +143,7 @@ def _on_one_line(text: str) -> str:
 
 def _unquoted(word: str) -> str:
     """A word without its quotes, also where the last one is not typed yet."""
-    for end in ("", '"', "'"):
+    for whole in (word, word.removesuffix("\\"), f'{word}"', f"{word}'"):
         with contextlib.suppress(ValueError):
-            return "".join(shlex.split(word + end))
-    return word.rstrip("\\")
+            return "".join(shlex.split(whole))
+    return word
