@@ -3,7 +3,7 @@ WITH_ENGINE := $(PYTHON) -m scripts.with_engine
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-unit lint fmt bench clean picture engine
+.PHONY: help demo test test-unit lint fmt docs bench clean picture engine
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
@@ -25,6 +25,9 @@ lint: .venv/installed ## ruff and mypy
 fmt: .venv/installed ## format, and fix what can be fixed
 	$(PYTHON) -m ruff format
 	$(PYTHON) -m ruff check --fix
+
+docs: .venv/installed ## write what the program tells about itself into docs/
+	$(PYTHON) -m scripts.manual
 
 bench: engine ## measure a save against the other ways
 	$(WITH_ENGINE) $(PYTHON) -m bench

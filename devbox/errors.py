@@ -19,7 +19,8 @@
     ├── Superseded             never shown as an error: a newer change made the round's result worthless
     ├── AlreadyRunning         exit 4: another devbox runs this project
     ├── Refused                a running devbox refuses an order; exits with what the refusal would have
-    └── GateError              exit 1: the process that owns the host ports cannot be reached
+    ├── GateError              exit 1: the process that owns the host ports cannot be reached
+    └── ServiceManagerError    exit 1: systemd or launchd cannot be reached, or refused
 
 Each error says what failed (the message), why (`cause`), and what to do next (`hint`).
 """
@@ -173,3 +174,7 @@ class Refused(DevboxError):
 
 class GateError(DevboxError):
     """The process that owns the host ports cannot be started or reached."""
+
+
+class ServiceManagerError(DevboxError):
+    """The user's own systemd or launchd cannot be reached, or refused."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 
 # ruff: noqa: I001
 # The order of `devbox --help`.
-from devbox.cli import _up, _control, _reading, _doctor, _about  # noqa: F401
+from devbox.cli import _up, _control, _reading, _doctor, _service, _completion, _about  # noqa: F401
 from devbox.cli._base import app
 
 
@@ -17,4 +18,7 @@ def main() -> None:
     # looking for plugins of pydantic among all that is installed.
     gc.disable()
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    if shell := os.environ.get(_completion.ASKED):
+        _completion.answer(sys.argv[1:], shell)
+        return
     app()

@@ -20,7 +20,24 @@ app = typer.Typer(
 )
 
 
-ProjectPath = Annotated[Path, typer.Argument(help="The project's folder.", show_default="this one")]
+FOLDERS = "\0"
+"""As the help of a word that is offered at Tab: the shell's folders fit there too."""
+
+
+def complete_projects(incomplete: str) -> list[tuple[str, str]]:
+    """The folders of projects that devbox has run, with their names, and the shell's own folders."""
+    from devbox.daemon.lock import state_directory
+    from devbox.report.glance import known_projects
+
+    known = known_projects(state_directory(Path()).parent)
+    found = [(project.root, project.name) for project in known if Path(project.root).is_dir()]
+    return [*found, (incomplete, FOLDERS)]
+
+
+ProjectPath = Annotated[
+    Path,
+    typer.Argument(help="The project's folder.", show_default="this one", autocompletion=complete_projects),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 

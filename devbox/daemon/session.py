@@ -26,6 +26,7 @@ from devbox.daemon.hub import Hub
 from devbox.daemon.lock import ProjectLock, make_runtime_directory, state_directory
 from devbox.daemon.loop import Loop
 from devbox.daemon.memory import Memory, recall, refuse_foreign_project
+from devbox.daemon.notify import Notify
 from devbox.daemon.ownoutput import output_files, refuse_own_output
 from devbox.daemon.project import Project
 from devbox.daemon.source import Settings
@@ -55,6 +56,7 @@ class _Stop:
     """How the session was asked to end; `reason` is '' while it was not."""
 
     renderer: Renderer
+    notify: Notify
     reason: str = ""
     exit_code: int = 0
     task: asyncio.Task[None] | None = None
@@ -98,7 +100,7 @@ async def _serve(engine: Engine, settings: Settings, directory: Path, stop: _Sto
     )
     hub = Hub()
     control = Control(engine, lambda: settings.config, hub, lambda: stop.ask("devbox down", 0))
-    bus = Bus(stop.renderer, journal, hub, control)
+    bus = Bus(stop.renderer, journal, hub, control, stop.notify)
     try:
         async with control_api(directory, control):
             try:
@@ -107,6 +109,7 @@ async def _serve(engine: Engine, settings: Settings, directory: Path, stop: _Sto
                 hub.close()
     finally:
         journal.close()
+        stop.notify.close()
 
 
 async def _run(
@@ -139,6 +142,7 @@ async def _run(
             await loop.run(serving, memory.last_number)
     except asyncio.CancelledError:
         _acknowledge(stop)
+        stop.notify.stopping()
         await _end(engine, settings, ports, stop.renderer)
         bus(SessionStopped(reason=stop.reason))
         return stop.exit_code
@@ -217,7 +221,7 @@ async def engine_serves(engine: Engine, settings: Settings) -> bool:
 def _stopping_on_signals(renderer: Renderer) -> Iterator[_Stop]:
     """The first signal cancels the session's task; the second one leaves the process at once."""
     loop = asyncio.get_running_loop()
-    stop = _Stop(renderer, task=asyncio.current_task())
+    stop = _Stop(renderer, Notify(os.environ), task=asyncio.current_task())
     interrupts: list[int] = []
 
     # Not the event loop's own handlers: those wait for the loop, which may hang in a write that nobody reads.

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[3]
 XTERM = {"TERM": "xterm-256color"}
 BEGINS_AN_UPDATE = "\x1b[?2026h"
 
-# A shell in small: the program runs in a process group of its own, in the foreground, and may be stopped. SIGUSR1
+# A shell in small: the program runs in a process group of its own, in front, and may be stopped. SIGUSR1
 # is its bg, SIGUSR2 its fg.
 SHELL = """
 import fcntl, os, signal, sys, termios, time
