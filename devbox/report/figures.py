@@ -6,13 +6,18 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 from statistics import median
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 from rich.text import Text
 
-from devbox.events import TimingsInfo
 from devbox.report.text import brief_seconds
+
+if TYPE_CHECKING:
+    # Its models take longer to make than devbox history to answer.
+    from devbox.events import TimingsInfo
+    from devbox.model import Timings
 
 DIM = "dim"
 GOOD = "green"
@@ -67,7 +72,7 @@ def right_aligned(text: str, width: int) -> str:
     return " " * max(width - cell_len(text), 0) + text
 
 
-def timing_bar(timings: TimingsInfo, width: int, colour: bool) -> Text:
+def timing_bar(timings: TimingsInfo | Timings, width: int, colour: bool) -> Text:
     """How a round's time was spent, one stretch a phase in proportion, none shorter than a cell."""
     phases = _spent(timings)
     total = sum(value for _, value, _, _ in phases)
@@ -82,7 +87,7 @@ def timing_bar(timings: TimingsInfo, width: int, colour: bool) -> Text:
     return bar
 
 
-def timing_legend(timings: TimingsInfo, width: int, colour: bool) -> Text:
+def timing_legend(timings: TimingsInfo | Timings, width: int, colour: bool) -> Text:
     """The phases by name and duration, in their colours or shades; the shortest give way first."""
     phases = _spent(timings)
     while phases:
@@ -98,7 +103,12 @@ def timing_legend(timings: TimingsInfo, width: int, colour: bool) -> Text:
     return Text()
 
 
-def _spent(timings: TimingsInfo) -> list[tuple[str, float, str, str]]:
+def phase_style(name: str) -> str:
+    """The colour of a phase."""
+    return next((hue for phase, _, hue in _PHASES if phase == name), "")
+
+
+def _spent(timings: TimingsInfo | Timings) -> list[tuple[str, float, str, str]]:
     return [
         (name, value, shade, hue)
         for name, shade, hue in _PHASES

@@ -18,6 +18,7 @@ from devbox.report.journal_reader import latest_session
 
 _AGAIN_AFTER = 1.0
 _LONGEST_OUTPUT = 16 * 1024
+_OUTPUT = (AppLog, BuildLog)
 
 
 class Journal:
@@ -115,6 +116,6 @@ def _write(descriptor: int, line: bytes) -> None:
 
 
 def _shortened(event: Event) -> Event:
-    if isinstance(event, AppLog | BuildLog) and len(event.line) > _LONGEST_OUTPUT:
+    if isinstance(event, _OUTPUT) and len(event.line) > _LONGEST_OUTPUT:
         return event.model_copy(update={"line": event.line[:_LONGEST_OUTPUT] + "…"})
     return event
