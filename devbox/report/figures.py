@@ -72,14 +72,14 @@ def right_aligned(text: str, width: int) -> str:
     return " " * max(width - cell_len(text), 0) + text
 
 
-def timing_bar(timings: TimingsInfo | Timings, width: int, colour: bool) -> Text:
-    """How a round's time was spent, one stretch a phase in proportion, none shorter than a cell."""
+def timing_bar(timings: TimingsInfo | Timings, width: int, colour: bool, least: int = 1) -> Text:
+    """How a round's time was spent, one stretch a phase in proportion, none shorter than `least` cells."""
     phases = _spent(timings)
     total = sum(value for _, value, _, _ in phases)
     bar = Text()
-    if not phases or width < len(phases):
+    if not phases or width < least * len(phases):
         return bar
-    cells = [1 + int((width - len(phases)) * value / total) for _, value, _, _ in phases]
+    cells = [least + int((width - least * len(phases)) * value / total) for _, value, _, _ in phases]
     longest = max(range(len(phases)), key=lambda index: phases[index][1])
     cells[longest] += width - sum(cells)
     for count, (_, _, shade, hue) in zip(cells, phases, strict=True):

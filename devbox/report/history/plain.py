@@ -22,6 +22,7 @@ from devbox.report.text import clean, shorten
 
 _PHASES = ("detect", "context", "build", "stage", "boot", "flip", "total")
 _WIDTH = 8
+_LONGEST = 200
 _NOTES = {"failed": "failed: ", "superseded": "superseded: ", "unusual": "! "}
 
 
@@ -34,8 +35,8 @@ def plain_table(shown: Sequence[BuildRecord], slow: Sequence[SlowStep]) -> Itera
         took = "".join(_seconds(getattr(build.timings, name)) for name in _PHASES)
         when = f"{words.day(build.at)} {words.clock(build.at)}"
         yield f"{build.number:5}  {when}  {build.went:12}  {counts}{took}  {words.cause(build)}".rstrip()
-        for kind, note in words.notes(build):
-            yield f"{'':5}  {_NOTES[kind]}{note}"
+        for note in words.notes(build):
+            yield f"{'':5}  {_NOTES[note.kind]}{note.within(_LONGEST)}"
     if slow:
         yield ""
         yield f"{'median':>{_WIDTH}}{'longest':>{_WIDTH + 1}}  runs  slowest steps"
@@ -52,7 +53,7 @@ def plain_timeline(build: BuildRecord, log: Sequence[str]) -> Iterator[str]:
     if build.changed:
         yield f"changed: {', '.join(map(clean, build.changed))}"
     if build.reason:
-        yield f"not warm: {clean(build.reason)}"
+        yield f"not warm: {shorten(build.reason, _LONGEST)}"
     yield f"{'start':>{_WIDTH}}{'seconds':>{_WIDTH + 1}}  what"
     for span in spans(build):
         yield f"{_seconds(span.start, zero=True)} {_seconds(span.seconds)}  {span.name}"
@@ -72,9 +73,9 @@ def plain_timeline(build: BuildRecord, log: Sequence[str]) -> Iterator[str]:
 def _ending(build: BuildRecord, log: Sequence[str]) -> Iterator[str]:
     if build.outcome == "served":
         yield f"served in {build.timings.total:.3f} s at {clean(build.url)}"
-    for kind, note in words.notes(build):
-        if kind != "unusual":
-            yield f"{build.outcome} after {build.timings.total:.3f} s: {note}"
+    for note in words.notes(build):
+        if note.kind != "unusual":
+            yield f"{build.outcome} after {build.timings.total:.3f} s: {note.within(_LONGEST)}"
     if build.failure is not None:
         yield from (f"  {clean(line)}" for line in log)
         yield from reason_lines(build.failure.cause, build.failure.hint)

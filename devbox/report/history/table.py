@@ -38,7 +38,8 @@ from devbox.report.text import brief_seconds, clean, shorten
 _MARGIN = "  "
 _GAP = "  "
 _WIDE = 72
-_NUMBER, _COUNT, _SECONDS = 4, 6, 7
+_SECONDS = 7
+_LONGEST_NOTE = 100
 _STYLES = {
     "failed": f"bold {BAD}",
     "start failed": f"bold {BAD}",
@@ -99,6 +100,8 @@ class _Table:
         self._wide = width >= _WIDE
         self._how = max((len(build.went) for build in shown), default=0)
         self._how = max(self._how, len("how"))
+        self._count, self._seconds = (6, _SECONDS) if self._wide else (5, _SECONDS - 1)
+        self._number = max((len(str(build.number)) for build in shown), default=1)
         self._bar = 6 if width < _WIDE else min(10 + (width - _WIDE) // 6, 30)
 
     def head(self) -> Text:
@@ -106,12 +109,12 @@ class _Table:
         return Text(
             _GAP.join(
                 [
-                    f"{_MARGIN}{'#':>{_NUMBER}}",
+                    f"{_MARGIN}{'#':>{self._number}}",
                     f"{'when':5}",
                     f"{'how':{self._how}}",
-                    *(f"{name:>{_COUNT}}" for name in counts),
-                    *([f"{'build':>{_SECONDS}}"] if self._wide else []),
-                    f"{'total':>{_SECONDS}}",
+                    *(f"{name:>{self._count}}" for name in counts),
+                    *([f"{'build':>{self._seconds}}"] if self._wide else []),
+                    f"{'total':>{self._seconds}}",
                     " " * self._bar,
                     "cause",
                 ]
@@ -122,32 +125,35 @@ class _Table:
     def rows(self, build: BuildRecord) -> Iterator[Text]:
         dim = DIM if build.outcome in ("superseded", "cut off") else ""
         took = build.timings
-        row = Text(f"{_MARGIN}{build.number:>{_NUMBER}}", style=dim)
+        row = Text(f"{_MARGIN}{build.number:>{self._number}}", style=dim)
         row.append(f"{_GAP}{words.clock(build.at)[:5]}", style=DIM)
         row.append(_GAP).append(f"{build.went:{self._how}}", style=style_of(build))
         row.append(f"{_GAP}{self._counts(build)}", style=DIM)
         if self._wide:
-            row.append(f"{_GAP}{_duration(took.build)}", style=DIM)
-        row.append(f"{_GAP}{_duration(took.total)}", style=dim)
-        bar = timing_bar(took, self._bar, self._colour)
+            row.append(f"{_GAP}{_duration(took.build, self._seconds)}", style=DIM)
+        row.append(f"{_GAP}{_duration(took.total, self._seconds)}", style=dim)
+        bar = timing_bar(took, self._bar, self._colour, least=0)
         row.append(_GAP).append_text(bar).append(" " * (self._bar - bar.cell_len))
         row.append(f"{_GAP}{words.cause(build)}", style=dim)
         yield fit(row, self._width)
-        indent = len(f"{_MARGIN}{'':{_NUMBER}}{_GAP}{'':5}{_GAP}")
-        for kind, note in words.notes(build):
-            mark, style = _MARKS[kind]
-            yield Text.assemble(" " * indent, (mark, style), " ", (note, style))
+        indent = len(f"{_MARGIN}{'':{self._number}}{_GAP}{'':5}{_GAP}")
+        for note in words.notes(build):
+            mark, style = _MARKS[note.kind]
+            yield Text(
+                f"{' ' * indent}{mark} {note.within(min(self._width - indent - 2, _LONGEST_NOTE))}",
+                style=style,
+            )
 
     def _counts(self, build: BuildRecord) -> str:
         if build.release_only:
-            return " " * (2 * _COUNT + len(_GAP) if self._wide else _COUNT)
+            return " " * (2 * self._count + len(_GAP) if self._wide else self._count)
         if self._wide:
-            return f"{build.ran:>{_COUNT}}{_GAP}{build.cached:>{_COUNT}}"
-        return f"{f'{build.ran}/{len(build.steps)}':>{_COUNT}}"
+            return f"{build.ran:>{self._count}}{_GAP}{build.cached:>{self._count}}"
+        return f"{f'{build.ran}/{len(build.steps)}':>{self._count}}"
 
 
-def _duration(value: float) -> str:
-    return right_aligned(brief_seconds(value) if value else "", _SECONDS)
+def _duration(value: float, width: int) -> str:
+    return right_aligned(brief_seconds(value) if value else "", width)
 
 
 def _common(saves: Sequence[BuildRecord], width: int, colour: bool) -> list[Text]:

@@ -33,6 +33,7 @@ from devbox.report.text import brief_seconds, clean, clean_lines, shorten
 _MARGIN = "  "
 _CLOCK = 8
 _LOG_LINES = 40
+_LONGEST = 200
 # The style of lines that are folded rather than cut.
 _UNCUT = "none"
 _MARKS = {
@@ -59,9 +60,11 @@ class _Row:
 
 
 def timeline_lines(build: BuildRecord, project: str, log: Sequence[str], *, width: int) -> list[Text]:
-    """The build from the save on: stages, steps with the reason why they ran, and how it ended, no line but
-    those of the log wider than `width` cells. `log` is what the failing step wrote, or the application that
-    did not start."""
+    """The build from the save on: stages, steps with the reason why they ran, and how it ended.
+
+    No line is wider than `width` cells, but for those that tell of a failure: they are to be folded. `log` is
+    what the failing step wrote, or the application that did not start.
+    """
     rows = list(_rows(build))
     end = max(end_of(build), 0.001)
     label = min(max((row.name.cell_len for row in rows), default=0), max(width * 2 // 5, 12))
@@ -86,7 +89,7 @@ def _head(build: BuildRecord) -> Iterator[Text]:
     if len(build.changed) > 1:
         yield Text.assemble(_MARGIN, ("changed   ", DIM), ", ".join(map(clean, build.changed)))
     if build.reason:
-        yield Text.assemble(_MARGIN, ("not warm  ", DIM), clean(build.reason))
+        yield Text.assemble(_MARGIN, ("not warm  ", DIM), shorten(build.reason, _LONGEST))
 
 
 def _rows(build: BuildRecord) -> Iterator[_Row]:
@@ -157,9 +160,9 @@ def _ending(build: BuildRecord, log: Sequence[str]) -> Iterator[Text]:
         case "superseded":
             yield Text(f"{_MARGIN}↷ superseded after {took}: {clean(build.superseded_by)}", style=DIM)
         case "failed" | "start failed":
-            what = "" if build.failure is None else words.failed(build.failure)
+            what = "" if build.failure is None else words.failed(build.failure).within(_LONGEST)
             verb = f" {build.outcome} after {took}: "
-            yield Text.assemble(_MARGIN, ("✗", f"bold {BAD}"), verb, (what, "bold"))
+            yield Text.assemble(_MARGIN, ("✗", f"bold {BAD}"), verb, (what, "bold"), style=_UNCUT)
     if build.failure is not None:
         yield from _failure(build.failure, log)
     if build.serving:
@@ -173,7 +176,7 @@ def _failure(failure: FailureRecord, log: Sequence[str]) -> Iterator[Text]:
         yield Text(f"{_MARGIN}  {clean(line)}", style=_UNCUT)
     for word, text in (("why", failure.cause), ("try", failure.hint)):
         for line in clean_lines(text):
-            yield Text.assemble(_MARGIN, (f"{word}: ", DIM), line)
+            yield Text.assemble(_MARGIN, (f"{word}: ", DIM), line, style=_UNCUT)
 
 
 def _padded(text: Text, width: int) -> Text:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
 
 from devbox.report.history.records import BuildRecord, FailureRecord, StepRecord
 from devbox.report.text import clean, seconds, shorten
+
+_LEAST = 8
 
 
 def day(at: float) -> str:
@@ -24,23 +28,36 @@ def cause(build: BuildRecord) -> str:
     return clean(build.cause)
 
 
-def notes(build: BuildRecord) -> Iterator[tuple[str, str]]:
-    """What deserves a line below the build, each with a kind: "failed", "superseded", "unusual"."""
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line below a build: `tail` is what may not be cut off."""
+
+    kind: Literal["failed", "superseded", "unusual"]
+    what: str
+    tail: str = ""
+
+    def within(self, width: int) -> str:
+        """The note on at most `width` characters where there is room for its tail and a few more."""
+        return f"{shorten(self.what, max(width - len(self.tail), _LEAST))}{self.tail}"
+
+
+def notes(build: BuildRecord) -> Iterator[Note]:
+    """What deserves a line of its own below the build."""
     if build.failure is not None:
-        yield "failed", failed(build.failure)
+        yield failed(build.failure)
     if build.outcome == "superseded":
-        yield "superseded", clean(build.superseded_by)
+        yield Note("superseded", clean(build.superseded_by))
     for step in build.steps:
         if step.usual is not None:
-            yield "unusual", f"{shorten(step.instruction)} {unusual(step, step.usual)}"
+            yield Note("unusual", step.instruction, f" {unusual(step, step.usual)}")
 
 
-def failed(failure: FailureRecord) -> str:
+def failed(failure: FailureRecord) -> Note:
     """What failed: the step with its exit status, or what the failure calls itself."""
     if not failure.step:
-        return clean(failure.what)
+        return Note("failed", failure.what)
     status = "" if failure.exit_status is None else f" (exit {failure.exit_status})"
-    return f"{shorten(failure.step)}{status}"
+    return Note("failed", failure.step, status)
 
 
 def unusual(step: StepRecord, usual: float) -> str:
