@@ -1,4 +1,4 @@
-"""Writes docs/manual.md out of the typer application: every verb in the order of `devbox --help`, every option.
+"""Writes docs/manual.md out of the typer application: each verb in the order of `devbox --help`, each option.
 
 python -m scripts.manual
 """
@@ -13,7 +13,8 @@ from typing import Any
 
 import typer
 
-from devbox.cli import app
+import devbox.cli  # noqa: F401 - registers the verbs
+from devbox.cli._base import app
 
 MANUAL = Path(__file__).resolve().parents[1] / "docs" / "manual.md"
 
@@ -25,14 +26,14 @@ _ENVIRONMENT = {
     "DEVBOX_BUILD_NETWORK": "a default for the setting `build_network`",
     "NO_COLOR": "set to anything: no colours",
     "XDG_RUNTIME_DIR, XDG_STATE_HOME, XDG_CONFIG_HOME": "where the files below are",
-    "NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID": "set by systemd: where `up` says that it is ready, what serves, "
-    "and that it is alive",
+    "NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID": "set by systemd: where `up` says that it is ready, what "
+    "serves, and that it is alive",
 }
 
 _EXIT_CODES = {
     "0": "done; for `up`: ended by `devbox down`, by SIGTERM, or because its terminal was closed",
-    "1": "the build or the application failed, where the verb waits for them; or the process that owns the ports, or "
-    "the service manager, cannot be reached",
+    "1": "the build or the application failed, where the verb waits for them; or the process that owns the "
+    "ports, or the service manager, cannot be reached",
     "2": "wrong usage or settings",
     "3": "no engine can be reached",
     "4": "another devbox runs this project",
@@ -40,10 +41,10 @@ _EXIT_CODES = {
 }
 
 _FILES = {
-    "devbox.toml, pyproject.toml": "settings, in the latter under `[tool.devbox]`; `devbox config` shows them",
+    "devbox.toml, pyproject.toml": "settings, the latter under `[tool.devbox]`; `devbox config` shows them",
     "Dockerfile, .dockerignore": "what the image is built from, and what is left out of the build context",
-    "$XDG_RUNTIME_DIR/devbox/KEY/": "lock, sockets and logs of a running devbox; KEY is made from the project's path. "
-    "Without the variable: `/run/user/UID`, or `/tmp/devbox-UID`",
+    "$XDG_RUNTIME_DIR/devbox/KEY/": "lock, sockets and logs of a running devbox; KEY is made from the project's "
+    "path. Without the variable: `/run/user/UID`, or `/tmp/devbox-UID`",
     "~/.local/state/devbox/KEY/journal.jsonl": "what happened, for `devbox explain`; on macOS below "
     "`~/Library/Application Support`",
     "~/.config/systemd/user/devbox-PROJECT-KEY.service": "what `devbox service install` writes; on macOS "

@@ -41,6 +41,22 @@ ProjectPath = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
+def number_and_path(first: str | None, second: Path | None) -> tuple[int | None, Path]:
+    """What the arguments [NUMBER] [PATH] mean: a first one that is no number is the path.
+
+    Raises UsageError where two are given and the first is no number. A folder called 17 is ./17.
+    """
+    if first is None:
+        return None, Path()
+    if first.isdecimal() and first.isascii():
+        return int(first), second or Path()
+    if second is not None:
+        from devbox.errors import UsageError
+
+        raise UsageError(f"{first} is no number", hint="the number comes first, then the project's folder")
+    return None, Path(first)
+
+
 def run(make: Callable[[], Coroutine[Any, Any, int]]) -> None:
     """Runs a verb; a DevboxError becomes its lines on standard error and its exit code."""
     import asyncio

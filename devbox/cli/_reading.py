@@ -107,7 +107,7 @@ def explain(path: ProjectPath = Path(), as_json: AsJson = False) -> None:
         from devbox.daemon.lock import state_directory
         from devbox.errors import UsageError
         from devbox.report.explain import explain_last, explanation_lines
-        from devbox.report.journal import read_journal
+        from devbox.report.journal_reader import read_journal
 
         config = load_leniently(path, os.environ)
 

@@ -9,7 +9,7 @@ from devbox.daemon.api.client import Client
 from devbox.daemon.lock import holder, runtime_directory, state_directory
 from devbox.errors import UsageError
 from devbox.events import Event, SessionStarted
-from devbox.report.journal import read_journal
+from devbox.report.journal_reader import read_journal
 
 
 async def told(root: Path, after: int, *, follow: bool) -> AsyncIterator[Event]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     # Its models take longer to make than most verbs take to answer.
     from devbox.events import Event
 
-__all__ = ["OUTPUTS", "Action", "Renderer", "failure_lines", "renderer"]
+__all__ = ["OUTPUTS", "Action", "Renderer", "can_be_live", "failure_lines", "renderer"]
 
 OUTPUTS = ("live", "plain", "jsonl")
 
@@ -70,7 +70,7 @@ def renderer(
     Raises UsageError for an unknown output.
     """
     if output is None:
-        output = "live" if _can_be_live(stream, environ) else "plain"
+        output = "live" if can_be_live(stream, environ) else "plain"
     # Imported here because rich takes its time, and programs that read lines should not wait for it.
     if output == "live":
         from devbox.report.live import Live
@@ -93,6 +93,7 @@ def renderer(
     )
 
 
-def _can_be_live(stream: TextIO, environ: Mapping[str, str]) -> bool:
+def can_be_live(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Whether the stream is a terminal that can show colours and drawings."""
     encoding = (getattr(stream, "encoding", None) or "").lower().replace("-", "").replace("_", "")
     return stream.isatty() and environ.get("TERM", "") not in ("", "dumb") and encoding == "utf8"

@@ -6,13 +6,18 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 from statistics import median
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 from rich.text import Text
 
-from devbox.events import TimingsInfo
 from devbox.report.text import brief_seconds
+
+if TYPE_CHECKING:
+    # Its models take longer to make than devbox history to answer.
+    from devbox.events import TimingsInfo
+    from devbox.model import Timings
 
 # Of the 256 colours those that stand out from black as much as from white (3:1 and more): the background is
 # not known, and of the 16 named ones yellow and cyan are lost on a white one. rich takes the nearest of those
@@ -70,14 +75,14 @@ def right_aligned(text: str, width: int) -> str:
     return " " * max(width - cell_len(text), 0) + text
 
 
-def timing_bar(timings: TimingsInfo, width: int, colour: bool) -> Text:
-    """How a round's time was spent, one stretch a phase in proportion, none shorter than a cell."""
+def timing_bar(timings: TimingsInfo | Timings, width: int, colour: bool, least: int = 1) -> Text:
+    """How a round's time was spent, one stretch a phase in proportion, none shorter than `least` cells."""
     phases = _spent(timings)
     total = sum(value for _, value, _, _ in phases)
     bar = Text()
-    if not phases or width < len(phases):
+    if not phases or width < least * len(phases):
         return bar
-    cells = [1 + int((width - len(phases)) * value / total) for _, value, _, _ in phases]
+    cells = [least + int((width - least * len(phases)) * value / total) for _, value, _, _ in phases]
     longest = max(range(len(phases)), key=lambda index: phases[index][1])
     cells[longest] += width - sum(cells)
     for count, (_, _, shade, hue) in zip(cells, phases, strict=True):
@@ -85,7 +90,7 @@ def timing_bar(timings: TimingsInfo, width: int, colour: bool) -> Text:
     return bar
 
 
-def timing_legend(timings: TimingsInfo, width: int, colour: bool) -> Text:
+def timing_legend(timings: TimingsInfo | Timings, width: int, colour: bool) -> Text:
     """The phases by name and duration, in their colours or shades; the shortest give way first."""
     phases = _spent(timings)
     while phases:
@@ -101,7 +106,12 @@ def timing_legend(timings: TimingsInfo, width: int, colour: bool) -> Text:
     return Text()
 
 
-def _spent(timings: TimingsInfo) -> list[tuple[str, float, str, str]]:
+def phase_style(name: str) -> str:
+    """The colour of a phase."""
+    return next((hue for phase, _, hue in _PHASES if phase == name), "")
+
+
+def _spent(timings: TimingsInfo | Timings) -> list[tuple[str, float, str, str]]:
     return [
         (name, value, shade, hue)
         for name, shade, hue in _PHASES

@@ -1,89 +1,121 @@
-"""What happened to a project, kept for people: the lines of `--output jsonl` in a file of the user's own.
+"""What happened to a project, kept for people: every event of it, as lines in files of the user's own.
 
-Nothing is decided by it. What applications and build steps print is left out; a failed build's last lines are
-in its `build.failed`.
+Nothing is decided by it. `journal_files` says what is kept where, `journal_reader` gives it back.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-from devbox.events import AppLog, BuildLog, Event, from_json, to_json
+from devbox.events import AppLog, BuildLog, Event, to_json
+from devbox.report.journal_files import ALL, JournalFile, file_of, session_line
+from devbox.report.journal_reader import latest_session
 
-_NAME = "journal.jsonl"
-_MOST = 1 << 20
+_AGAIN_AFTER = 1.0
+_LONGEST_OUTPUT = 16 * 1024
+_OUTPUT = (AppLog, BuildLog)
 
 
 class Journal:
-    """Appends events to the journal in `folder`; never raises.
+    """Appends each event to its file in `folder`, before the call returns; never raises.
 
-    Of a journal that cannot be written, `tell` hears once; each further event is tried again. It takes two
-    files of 1 MiB each at most, the older one under the name ending `.1`. One process may write at a time.
+    Of a journal that cannot be written `tell` hears once; it is tried again every second, and what came
+    meanwhile is lost. Output is cut to 16 KiB a line. One process may write at a time.
     """
 
-    def __init__(self, folder: Path, tell: Callable[[str], None]) -> None:
-        self._folder, self._path, self._tell = folder, folder / _NAME, tell
-        self._descriptor = -1
-        self._size = 0
-        self._told = self._torn = False
+    def __init__(
+        self, folder: Path, tell: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        # Above all that wrote here before, also where the clock was set back.
+        session = max(time.time_ns(), latest_session(folder) + 1)
+        self._files = {file: _Rotated(folder, file, session) for file in ALL}
+        self._tell, self._clock = tell, clock
+        self._again_at = dict.fromkeys(ALL, 0.0)
+        self._told = False
 
     def __call__(self, event: Event) -> None:
-        """Writes the event's line before it returns."""
-        if isinstance(event, AppLog | BuildLog):
+        """Writes the event's line: one write, no waiting for the disk."""
+        file = file_of(event.kind)
+        again_at = self._again_at[file]
+        if again_at and self._clock() < again_at:
             return
         try:
-            self._write(to_json(event).encode() + b"\n")
+            self._files[file].append(to_json(_shortened(event)).encode() + b"\n")
+            self._again_at[file] = 0.0
         except OSError as error:
-            self.close()
+            self._again_at[file] = self._clock() + _AGAIN_AFTER
             if not self._told:
                 self._told = True
-                self._tell(
-                    f"{self._path} cannot be written: {error.strerror or error}; explain may miss builds"
-                )
+                path, why = self._files[file].path, error.strerror or error
+                self._tell(f"{path} cannot be written: {why}; history and explain may miss builds")
 
     def close(self) -> None:
-        """Closes the file; the next event would open it again."""
+        """Closes the files; the next event would open its own again."""
+        for file in self._files.values():
+            file.close()
+
+
+class _Rotated:
+    """One of the files, opened at the first line."""
+
+    def __init__(self, folder: Path, file: JournalFile, session: int) -> None:
+        self.path = file.current(folder)
+        self._folder, self._file, self._session_line = folder, file, session_line(session)
+        self._descriptor = -1
+        self._size = 0
+        self._before = b""
+
+    def append(self, line: bytes) -> None:
+        """Writes the line whole, or raises OSError; a line that no file can hold is left out."""
+        if len(line) + len(self._session_line) > self._file.most:
+            return
+        if self._descriptor < 0:
+            self._open()
+        if self._size and self._size + len(self._before) + len(line) > self._file.most:
+            self._rotate()
+        line = self._before + line
+        try:
+            _write(self._descriptor, line)
+        except OSError:
+            self.close()
+            raise
+        self._size += len(line)
+        self._before = b""
+
+    def close(self) -> None:
         if self._descriptor >= 0:
             with contextlib.suppress(OSError):
                 os.close(self._descriptor)
             self._descriptor = -1
 
-    def _write(self, line: bytes) -> None:
-        if self._descriptor < 0:
-            self._open()
-        if self._size and self._size + len(line) > _MOST:
-            self.close()
-            self._path.replace(_older(self._path))
-            self._open()
-        line = b"\n" * self._torn + line
-        written = os.write(self._descriptor, line)
-        self._size += written
-        self._torn = written < len(line)
+    def _rotate(self) -> None:
+        self.close()
+        # Somebody may have cleared the folder.
+        with contextlib.suppress(FileNotFoundError):
+            self.path.replace(self._file.older(self._folder))
+        self._open()
 
     def _open(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._descriptor = os.open(self._path, flags, 0o600)
+        self._descriptor = os.open(self.path, flags, 0o600)
         self._size = os.fstat(self._descriptor).st_size
         # A line that was cut off when its writer died or the disk was full ends here.
-        self._torn = self._size > 0 and os.pread(self._descriptor, 1, self._size - 1) != b"\n"
+        torn = self._size > 0 and os.pread(self._descriptor, 1, self._size - 1) != b"\n"
+        self._before = b"\n" * torn + self._session_line
 
 
-def read_journal(folder: Path) -> Iterator[Event]:
-    """Every event of the journal in `folder`, oldest first; lines that are torn or of another version are
-    passed over, and so is a file that cannot be read."""
-    for path in (_older(folder / _NAME), folder / _NAME):
-        try:
-            content = path.read_bytes()
-        except OSError:
-            continue
-        for line in content.splitlines():
-            with contextlib.suppress(ValueError):
-                yield from_json(line)
+def _write(descriptor: int, line: bytes) -> None:
+    if os.write(descriptor, line) < len(line):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def _older(path: Path) -> Path:
-    return path.with_name(f"{path.name}.1")
+def _shortened(event: Event) -> Event:
+    if isinstance(event, _OUTPUT) and len(event.line) > _LONGEST_OUTPUT:
+        return event.model_copy(update={"line": event.line[:_LONGEST_OUTPUT] + "…"})
+    return event

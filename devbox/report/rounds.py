@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from statistics import median
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from devbox.events import TimingsInfo
 from devbox.report.figures import DIM, curve, fit, timing_bar, timing_legend
 from devbox.report.text import brief_seconds
+
+if TYPE_CHECKING:
+    from devbox.events import TimingsInfo
 
 _MARGIN = " " * 5
 _WIDEST_BAR = 60

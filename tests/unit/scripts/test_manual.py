@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import typer
 
-from devbox.cli import app
+from devbox.cli._base import app
 from scripts.manual import MANUAL, Verb, manual, verbs
 
 
