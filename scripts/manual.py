@@ -43,8 +43,8 @@ _EXIT_CODES = {
 _FILES = {
     "devbox.toml, pyproject.toml": "settings, the latter under `[tool.devbox]`; `devbox config` shows them",
     "Dockerfile, .dockerignore": "what the image is built from, and what is left out of the build context",
-    "$XDG_RUNTIME_DIR/devbox/KEY/": "lock, sockets and logs of a running devbox; KEY is made from the project's "
-    "path. Without the variable: `/run/user/UID`, or `/tmp/devbox-UID`",
+    "$XDG_RUNTIME_DIR/devbox/KEY/": "lock, sockets and logs of a running devbox; KEY is made from the "
+    "project's path. Without the variable: `/run/user/UID`, or `/tmp/devbox-UID`",
     "~/.local/state/devbox/KEY/journal.jsonl": "what happened, for `devbox explain`; on macOS below "
     "`~/Library/Application Support`",
     "~/.config/systemd/user/devbox-PROJECT-KEY.service": "what `devbox service install` writes; on macOS "
