@@ -16,7 +16,7 @@ def test_the_manual_is_what_make_docs_writes() -> None:
     assert MANUAL.read_text() == manual(), "make docs writes it anew"
 
 
-@pytest.mark.parametrize("verb", verbs(), ids=lambda verb: verb.words)
+@pytest.mark.parametrize("verb", list(verbs()), ids=lambda verb: verb.words)
 def test_a_verb_says_what_it_does_with_an_example_that_can_be_typed(verb: Verb) -> None:
     assert verb.text
     assert verb.examples
@@ -28,7 +28,7 @@ def test_a_verb_says_what_it_does_with_an_example_that_can_be_typed(verb: Verb) 
         assert _called(words[1:]) == [verb.words]
 
 
-@pytest.mark.parametrize("verb", verbs(), ids=lambda verb: verb.words)
+@pytest.mark.parametrize("verb", list(verbs()), ids=lambda verb: verb.words)
 def test_every_option_of_a_verb_says_what_it_is_for(verb: Verb) -> None:
     undocumented = [name for name, text in verb.parameters if not text and name.startswith("-")]
     assert undocumented == []
