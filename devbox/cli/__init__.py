@@ -7,7 +7,7 @@ import os
 
 # ruff: noqa: I001
 # The order of `devbox --help`.
-from devbox.cli import _up, _reading, _about  # noqa: F401
+from devbox.cli import _up, _reading, _editors, _about  # noqa: F401
 from devbox.cli._base import app
 
 

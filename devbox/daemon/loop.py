@@ -15,6 +15,7 @@ from devbox.daemon.inflight import Inflight, RoundEnded
 from devbox.daemon.news import News, failure_of
 from devbox.daemon.ownoutput import output_files
 from devbox.daemon.planner import Planner
+from devbox.daemon.problems import problems_at_start, problems_of
 from devbox.daemon.project import Project
 from devbox.daemon.service import Service
 from devbox.daemon.standbys import Standbys
@@ -188,7 +189,8 @@ class Loop:
             self._unreadable_told = str(error)
             self._number += 1
             self._attempted = None
-            self._news.unreadable(error, self._number, self._service.number)
+            found = problems_at_start(error, self._project.config.root, self._project.config, None)
+            self._news.unreadable(error, self._number, self._service.number, found)
         elif look.reason is Reason.EVENT:
             self._news.still_unreadable(error, look.paths)
 
@@ -245,7 +247,7 @@ class Loop:
         if self._inflight.recreating:
             # It was stopped to make way; the round's end tells what serves.
             return
-        exited = await self._service.ended(message)
+        exited = await self._service.ended(message, self._served)
         if exited is None:
             return
         if not self._watch:
@@ -284,7 +286,7 @@ class Loop:
         self._look_again(after)
 
     async def _failed(self, work: Work, error: DevboxError, *, built: bool, swap: str) -> None:
-        serving, failure = self._service.number, failure_of(error)
+        serving, failure = self._service.number, failure_of(error, await problems_of(error, work.source))
         self._unserved_since = None
         if swap == "recreate" and built:
             await self._service.look_up()

@@ -12,6 +12,7 @@ from devbox.daemon.source import Settings, read_source
 from devbox.daemon.work import Source
 from devbox.errors import ConfigError, DevboxError
 from devbox.model import Backend, PortMapping
+from devbox.release.debugging import debugger_ports
 from devbox.release.ports import publish
 from devbox.watch import Watcher
 
@@ -106,7 +107,8 @@ class Project:
             for part in (hints.entrypoint, hints.cmd)
             for word in ((part,) if isinstance(part, str) else part or ())
         ]
-        return publish(self.config.ports, exposed, command)
+        debugger = debugger_ports(self.config.debug_port) if self.config.debug else ()
+        return (*publish(self.config.ports, exposed, command), *debugger)
 
     def _make_watcher(self) -> Watcher:
         config = self.config

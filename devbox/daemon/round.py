@@ -15,6 +15,7 @@ from devbox.build.frontend import frontend_of
 from devbox.build.job import Builder, BuildJob, step_info
 from devbox.build.pull import pull_missing
 from devbox.build.reach import reached
+from devbox.build.requirements import installed_by
 from devbox.daemon.fit import only_copied
 from devbox.daemon.outlook import Outlook
 from devbox.daemon.portowner import name_owner
@@ -23,10 +24,11 @@ from devbox.daemon.tools import Tools
 from devbox.daemon.warm import WarmBoot
 from devbox.daemon.work import Served, Serving, Work
 from devbox.engine.protocol import ContainerFacts, ContainerSpec, ImageFacts
-from devbox.errors import EngineError, EngineRefused, PortTaken, StandbyFailed
+from devbox.errors import EngineError, EngineRefused, PortTaken, StandbyFailed, StartFailed
 from devbox.events import BuildFinished, BuildStarted, ReleaseServed, ReleaseStarted, TimingsInfo
 from devbox.model import LABEL_BASES, Cold, Image, PortMapping, Revision, Snapshot
 from devbox.release.carry import shielded
+from devbox.release.debugging import without_debugger
 from devbox.release.spec import (
     ROLE_IMAGE,
     ROLE_VOLUME,
@@ -250,7 +252,12 @@ class Round:
         candidate = Candidate(self._spec(facts, revision, ports), self._outlook.readiness(facts))
         hooks = self._hooks(ports)
         if config.swap == "rolling":
-            return await rolling(tools.engine, tools.info, candidate, hooks)
+            try:
+                return await rolling(tools.engine, tools.info, candidate, hooks)
+            except StartFailed as error:
+                if not config.debug:
+                    raise
+                raise without_debugger(error, installed_by(self._work.source.dockerfile)) from error
         previous = self._previous.container if self._previous else None
         try:
             return await recreate(tools.engine, tools.info, candidate, hooks, previous, config.stop_grace)

@@ -6,7 +6,7 @@ failure_lines(error) -> list[str]                an error as lines for standard 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
@@ -15,7 +15,7 @@ from devbox.report.failure import failure_lines
 
 if TYPE_CHECKING:
     # Its models take longer to make than most verbs take to answer.
-    from devbox.events import Event
+    from devbox.events import Event, Problem
 
 __all__ = ["OUTPUTS", "Renderer", "failure_lines", "renderer"]
 
@@ -50,6 +50,9 @@ class Renderer(Protocol):
 
     def message(self, text: str) -> None:
         """Shows a sentence that is no event, such as "stopping … (Ctrl-C again to leave at once)"."""
+
+    def problems(self, problems: Iterable[Problem]) -> None:
+        """Shows the places of a failure that keeps a session from beginning, where an editor may read."""
 
 
 def renderer(output: str | None, stream: TextIO, environ: Mapping[str, str]) -> Renderer:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self, TextIO
 
-from devbox.events import Event, to_json
+from devbox.events import Event, Problem, to_json
 from devbox.report.sink import Sink
 
 
@@ -38,6 +39,9 @@ class JsonLines:
         """Nothing moves between two events."""
 
     def message(self, text: str) -> None:
+        """Says nothing: a program reads events only."""
+
+    def problems(self, problems: Iterable[Problem]) -> None:
         """Says nothing: a program reads events only."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Literal, Self, TextIO
@@ -18,6 +18,7 @@ from devbox.events import (
     EngineBack,
     EngineLost,
     Event,
+    Problem,
     ReleaseFailed,
     ReleaseServed,
     SessionStarted,
@@ -118,6 +119,9 @@ class Live:
         """Shows a sentence in place of what goes on, until the next one."""
         self._state = replace(self._state, message=text)
         self._draw()
+
+    def problems(self, problems: Iterable[Problem]) -> None:
+        """Says nothing: the error itself is printed once the screen is left."""
 
     def _now(self) -> float:
         """The time on the scale of the events, moved on by the monotonic clock since the last of them."""

@@ -14,6 +14,7 @@
     change.ignored
         devbox: app/main.py touched, nothing changed
         devbox: app/main.py and 2 more touched, back to what revision 3 serves
+        devbox: nothing left to build
     context.notice
         devbox: notice: .env is part of the build context: an env file, which often holds secrets
     build.started
@@ -46,6 +47,10 @@
         devbox: revision 7 exited with status 1
         devbox: revision 7 exited with status 137 (out of memory)
 
+    every failure, above its line, where devbox knows the places that it comes from
+        devbox: problem: app/main.py:7:1: error: ModuleNotFoundError: No module named 'fastapii'
+        devbox: problem: requirements.txt:3: error: No matching distribution found for fastapii
+
     every failure, below its line
         build | ERROR: No matching distribution found for fastapii
         app | ModuleNotFoundError: No module named 'fastapii'
@@ -73,6 +78,7 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from devbox.events import (
+    BACK_TO,
     AppExited,
     AppLog,
     BuildFailed,
@@ -85,6 +91,7 @@ from devbox.events import (
     EngineLost,
     Event,
     Failure,
+    Problem,
     ReleaseFailed,
     ReleaseServed,
     ReleaseStarted,
@@ -94,7 +101,7 @@ from devbox.events import (
     WatchDegraded,
 )
 from devbox.model import StepState
-from devbox.report.failure import PREFIX, reason_lines
+from devbox.report.failure import PREFIX, problem_lines, reason_lines
 from devbox.report.pulse import Pulse, step_name
 from devbox.report.sink import Sink
 from devbox.report.text import clean, named, seconds, shorten
@@ -151,7 +158,9 @@ def _(event: WatchDegraded) -> list[str]:
 
 @lines.register
 def _(event: ChangeIgnored) -> list[str]:
-    return [_own(f"{named(event.paths)} touched, {clean(event.reason)}")]
+    touched = _own(f"{named(event.paths)} touched, {clean(event.reason)}")
+    # An editor takes the first for the beginning of a round that ends with the second: its list gets empty.
+    return [touched, _own("nothing left to build")] if event.reason.startswith(BACK_TO) else [touched]
 
 
 @lines.register
@@ -181,7 +190,8 @@ def _(event: BuildFailed) -> list[str]:
     status = "" if failure.exit_status is None else f" (exit {failure.exit_status})"
     serving = [_own(f"  revision {event.serving} keeps serving")] if event.serving else []
     log = [f"build | {clean(line)}" for line in failure.log]
-    return [_own(f"build {event.build} failed: {what}{status}"), *log, *_reasons(failure), *serving]
+    failed = _own(f"build {event.build} failed: {what}{status}")
+    return [*problem_lines(failure.problems), failed, *log, *_reasons(failure), *serving]
 
 
 @lines.register
@@ -220,7 +230,8 @@ def _(event: ReleaseServed) -> list[str]:
 def _(event: ReleaseFailed) -> list[str]:
     serving = f", revision {event.serving} keeps serving" if event.serving else ""
     what = f"revision {event.revision} failed to start: {clean(event.failure.what)}{serving}"
-    return [_own(what), *_app(event.failure.log), *_reasons(event.failure)]
+    log, reasons = _app(event.failure.log), _reasons(event.failure)
+    return [*problem_lines(event.failure.problems), _own(what), *log, *reasons]
 
 
 @lines.register
@@ -232,7 +243,7 @@ def _(event: AppLog) -> list[str]:
 def _(event: AppExited) -> list[str]:
     memory = " (out of memory)" if event.out_of_memory else ""
     what = f"revision {event.revision} exited with status {event.exit_status}{memory}"
-    return [_own(what), *_app(event.log)]
+    return [*problem_lines(event.problems), _own(what), *_app(event.log)]
 
 
 class Plain:
@@ -275,6 +286,10 @@ class Plain:
     def message(self, text: str) -> None:
         """Prints a line of devbox's own."""
         self._print([_own(clean(text))])
+
+    def problems(self, problems: Iterable[Problem]) -> None:
+        """Prints the places of a failure that no event tells."""
+        self._print(problem_lines(problems))
 
     def _without_repeats(self, event: Event) -> Event:
         """An exit's log ends with lines that were already printed as they came."""
