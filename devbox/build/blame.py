@@ -10,7 +10,7 @@ from devbox.build.dockerfile import BuildStep, Dockerfile, Instruction, build_st
 from devbox.errors import DockerfileError
 
 _PARSE_LINE = re.compile(r"dockerfile parse error (?:on )?line (\d+): *(.*)", re.IGNORECASE | re.DOTALL)
-_NOT_SENT = re.compile(r'"/([^"]+)"(?: not found)?: not found|stat ([^:]+):')
+_NOT_SENT = re.compile(r'"/([^"]+)":? not found|stat ([^:]+):')
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ class Origins:
         for origin in step.origins:
             stage = self.dockerfile.stages[origin]
             for word in step.instruction.arguments[:-1]:
-                source = posixpath.normpath("/" + self._expanded(step, word))
+                source = posixpath.normpath("/" + self._expanded(step, word).lstrip("/"))
                 # A folder's content, or a file under its own name.
                 for candidate in (posixpath.join(source, below), source):
                     if candidate == source and posixpath.basename(source) != posixpath.basename(place):

@@ -29,7 +29,7 @@ _UNSATISFIABLE = re.compile(r"No solution found when resolving dependencies:?\W*
 _YOU_REQUIRE = re.compile(r"you (?:require|depend on) ([A-Za-z0-9][A-Za-z0-9._-]*)")
 _MISSING = re.compile(
     r"([A-Za-z0-9][A-Za-z0-9._-]*) was not found in the package registry"
-    r"|there (?:is|are) no versions? of ([A-Za-z0-9][A-Za-z0-9._-]*)"
+    r"|(?:there (?:is|are) no versions? of|[Oo]nly) ([A-Za-z0-9][A-Za-z0-9._-]*)"
 )
 _HASHES = re.compile(r"DO NOT MATCH THE HASHES|Hash mismatch for `(?P<name>[A-Za-z0-9._-]+?)(?:==.*)?`")
 _NEEDS_HASH = re.compile(r"Hashes are required in --require-hashes mode")
@@ -120,10 +120,11 @@ def _entries(file: str, read: Read, seen: frozenset[str]) -> Iterator[_Entry]:
 
 def _placed(lines: tuple[str, ...], entries: tuple[_Entry, ...], read: Read) -> Iterator[Complaint]:
     """What names its line by itself."""
-    hashes = next((match for line in lines if (match := _HASHES.search(line))), None)
+    hashes: re.Match[str] | None = None
     # pip words the complaint on one line and its place on another.
     said = next((_said(line) for line in lines if _ERROR.match(line)), "")
     for line in lines:
+        hashes = _HASHES.search(line) or hashes
         if match := _FROM_LINE.search(line):
             yield _at(match["file"], int(match["line"]), said, entries)
         elif hashes is not None and (match := _FROM_FILE.search(line)):

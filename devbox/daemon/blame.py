@@ -139,7 +139,8 @@ def at_start(error: DevboxError, config: Config | None, read: Read) -> tuple[Pro
         text = read(file) if file else None
         if text is not None:
             line, column = refused_setting(told, text, file)
-            return (Problem(file=file, line=line, column=column, message=_hinted(error.what, error)),)
+            what = _hinted(error.what.removeprefix(f"{file}: "), error)
+            return (Problem(file=file, line=line, column=column, message=what),)
     return ()
 
 

@@ -7,7 +7,8 @@ import re
 from devbox.settings import SETTINGS_FILE, SETTINGS_TABLE_FILE
 
 _AT = re.compile(r"\(at line (\d+), column (\d+)\)")
-_NAMED = re.compile(r"setting '([\w.-]+)'|^(\w+) '")
+_AT_END = "(at end of document)"
+_NAMED = re.compile(r"setting '([\w.-]+)'|^(\w+) '|^the (project) name ")
 _TABLE = re.compile(r"\s*\[([^\[\]]+)\]\s*(?:#.*)?$")
 
 
@@ -39,8 +40,10 @@ def refused_setting(told: str, text: str, file: str) -> tuple[int, int]:
     """Line and column of what an error about the settings in `file` is about; line 1 where it names none."""
     if match := _AT.search(told):
         return int(match[1]), int(match[2])
+    if _AT_END in told:
+        return max(len(text.splitlines()), 1), 0
     named = _NAMED.search(told)
-    name = (named[1] or named[2]) if named else ""
+    name = (named[1] or named[2] or named[3]) if named else ""
     return (setting_line(text, file, name) if name else 0) or 1, 0
 
 

@@ -62,7 +62,7 @@ def configurations(folder: str, port: int, mappings: Iterable[tuple[str, str]]) 
     """The debug configuration that attaches to `devbox up --debug` on this port of this machine; `mappings`
     are (path in the container, path in the project)."""
     paths = [
-        {"localRoot": _inside(posixpath.join(folder, local)), "remoteRoot": remote}
+        {"localRoot": _inside(posixpath.join(folder, local).rstrip("/")), "remoteRoot": remote}
         for remote, local in mappings
     ]
     return (
