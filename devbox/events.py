@@ -294,6 +294,14 @@ class AppLog(_Event):
     line: str
 
 
+class AppRaised(_Event):
+    """The serving application logged exceptions and goes on; `problems` are where they come from."""
+
+    kind: Literal["app.raised"] = "app.raised"
+    revision: int
+    problems: tuple[Problem, ...]
+
+
 class AppExited(_Event):
     """The serving container ended by itself."""
 
@@ -325,6 +333,7 @@ Event = Annotated[
     | ReleaseServed
     | ReleaseFailed
     | AppLog
+    | AppRaised
     | AppExited,
     Field(discriminator="kind"),
 ]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from devbox.errors import BuildFailed
 
 LOG_LINES_KEPT = 400
-"""How much of a step's output is looked through when it fails: pip names what conflicts before it says why."""
+"""How much of a failing step's output is looked through: pip names what conflicts first, then says why."""
 
 _DISK_FULL = re.compile(r"no space left on device", re.IGNORECASE)
 _NO_SESSION = re.compile(r"no active sessions|no session", re.IGNORECASE)

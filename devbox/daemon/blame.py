@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from devbox.build.blame import Blame, Line, refused_line
-from devbox.build.dockerfile import BuildStep, runtime
-from devbox.build.origin import Origins, is_installed
+from devbox.build.blame import Line, refused_line
+from devbox.build.dockerfile import BuildStep
+from devbox.build.origin import Origins
 from devbox.build.requirements import complaints
 from devbox.config import Config
-from devbox.daemon.settingplace import refused_setting, setting_line, settings_file
-from devbox.daemon.work import Source
+from devbox.daemon.places import Places, Read, one_line, posix
+from devbox.daemon.settingplace import refused_setting, settings_file
 from devbox.errors import (
     BuildFailed,
     ConfigError,
@@ -37,74 +37,6 @@ _NO_ATTRIBUTE = re.compile(
 _LEVEL = re.compile(r"^(?:ERROR|CRITICAL|Error):\s+")
 _CANNOT_PULL = re.compile(r"cannot pull (\S+)")
 _NOT_SAID = re.compile(r"Application startup failed|Shutting down|Reason: Worker failed", re.IGNORECASE)
-_DECODED = "utf-8-sig"
-
-Read = Callable[[str], str | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """The files of one Source as people know them: relative to the project's folder. `read` gives the text of
-    such a file, None where there is none."""
-
-    source: Source
-    read: Read
-    origins: Origins = field(init=False)
-    blame: Blame = field(init=False)
-
-    def __post_init__(self) -> None:
-        source, config = self.source, self.source.config
-        origins = Origins(source.dockerfile, config.build_args, config.target, source.snapshot.entries)
-        text = source.dockerfile_bytes.decode(_DECODED, errors="replace")
-        object.__setattr__(self, "origins", origins)
-        object.__setattr__(self, "blame", Blame(source.dockerfile, text, config.build_args, config.target))
-
-    def of_container(self, path: str) -> str | None:
-        """The project's file that a path within the container shows, None for one that is none of it."""
-        config = self.source.config
-        if path.startswith("<"):
-            return None
-        workdir = self._workdir()
-        place = posixpath.normpath(posixpath.join(workdir or "/", path))
-        for mount in sorted(config.volumes, key=lambda mount: len(mount.target), reverse=True):
-            target = mount.target.rstrip("/")
-            if place.startswith(f"{target}/"):
-                if mount.kind != "bind":
-                    return None
-                return _within(config, mount.source + place[len(target) :])
-        found = self.origins.path_of(place)
-        if found is None and not workdir and not is_installed(place):
-            # The base image tells where relative COPYs go: the longest end of the path that is there.
-            parts = place.split("/")[2:]
-            ends = ("/" + "/".join(parts[start:]) for start in range(len(parts)))
-            found = next((hit for end in ends if (hit := self.origins.path_of(end)) is not None), None)
-        return None if found is None else self.of_context(found)
-
-    def _workdir(self) -> str:
-        config = self.source.config
-        try:
-            return runtime(self.source.dockerfile, config.build_args, config.target).workdir
-        except DockerfileError:
-            return ""
-
-    def of_context(self, path: str) -> str:
-        """A path of the build context, relative to the project's folder."""
-        config = self.source.config
-        return _posix(os.path.relpath(config.context / path, config.root))
-
-    def dockerfile(self, line: Line, message: str) -> Problem:
-        """A problem of the Dockerfile."""
-        return Problem(
-            file=_posix(self.source.dockerfile.path),
-            line=line.number,
-            column=line.column,
-            message=_one_line(message),
-        )
-
-    def setting(self, name: str, message: str) -> Problem | None:
-        """A problem of a setting, None where it stands in no file."""
-        config = self.source.config
-        return _setting(config, name, message, self.read)
 
 
 def problems(error: DevboxError, places: Places) -> tuple[Problem, ...]:
@@ -129,9 +61,9 @@ def at_start(error: DevboxError, config: Config | None, read: Read) -> tuple[Pro
     """Where what refused a project before anything was built comes from."""
     if isinstance(error, DockerfileError) and error.path:
         what = error.what.removeprefix(f"{error.path}:{error.line}: ")
-        return (Problem(file=_posix(error.path), line=error.line or 1, message=_hinted(what, error)),)
+        return (Problem(file=posix(error.path), line=error.line or 1, message=_hinted(what, error)),)
     if isinstance(error, ContextError) and error.path and config is not None:
-        path = _posix(os.path.relpath(config.context / error.path, config.root))
+        path = posix(os.path.relpath(config.context / error.path, config.root))
         return (Problem(file=path, line=1, message=_hinted(error.what, error)),)
     if isinstance(error, ConfigError):
         told = str(error)
@@ -144,14 +76,11 @@ def at_start(error: DevboxError, config: Config | None, read: Read) -> tuple[Pro
     return ()
 
 
-def of_log(log: Iterable[str], places: Places) -> tuple[Problem, ...]:
-    """Where the last exceptions of an application's log come from, innermost line of the project's own."""
-    found = []
-    for hit in culprits(log, places.of_container):
-        column = hit.frame.column(places.read(hit.place))
-        line = hit.frame.line
-        found.append(Problem(file=hit.place, line=line, column=column, message=_one_line(hit.message)))
-    return tuple(found)[:_MOST]
+def of_log(log: Iterable[str], places: Places, *, every: bool = False) -> tuple[Problem, ...]:
+    """Where the last exceptions of an application's log come from, or every one: the innermost lines of the
+    project's own."""
+    found = culprits(log, places.of_container, every=every)
+    return tuple(dict.fromkeys(places.hit(each) for each in found))[:_MOST]
 
 
 def of_exit(what: str, log: tuple[str, ...], places: Places) -> tuple[Problem, ...]:
@@ -198,21 +127,13 @@ class _StepFiles:
             file = self.place(one.file)
             if file is not None:
                 found.append(
-                    Problem(file=file, line=one.line, column=one.column, message=_one_line(one.message))
+                    Problem(file=file, line=one.line, column=one.column, message=one_line(one.message))
                 )
         return tuple(found)
 
     def exceptions(self, log: Iterable[str]) -> tuple[Problem, ...]:
         """Exceptions of the project's own programs."""
-        return tuple(
-            Problem(
-                file=hit.place,
-                line=hit.frame.line,
-                column=hit.frame.column(self.places.read(hit.place)),
-                message=_one_line(hit.message),
-            )
-            for hit in culprits(log, self.place)
-        )
+        return tuple(self.places.hit(hit) for hit in culprits(log, self.place))
 
     def place(self, path: str) -> str | None:
         """The project's file of a path as the step names it."""
@@ -273,7 +194,7 @@ def _of_server(log: Iterable[str], places: Places) -> tuple[Problem, ...]:
             for name in (f"{module.replace('.', '/')}.py", f"{module.replace('.', '/')}/__init__.py"):
                 file = places.of_container(name)
                 if file is not None:
-                    return (Problem(file=file, line=1, message=_one_line(_LEVEL.sub("", match[0]))),)
+                    return (Problem(file=file, line=1, message=one_line(_LEVEL.sub("", match[0]))),)
             return (places.dockerfile(places.blame.command(), match[0]),)
         if match := _NO_MODULE.search(line):
             return (places.dockerfile(places.blame.command(), match[0]),)
@@ -286,23 +207,10 @@ def _of_port(error: PortTaken, places: Places) -> Problem:
     return written or places.dockerfile(places.blame.exposed(), message)
 
 
-def _setting(config: Config, name: str, message: str, read: Read) -> Problem | None:
-    file = config.sources.get(name, "")
-    text = read(file) if file and settings_file(file) else None
-    line = setting_line(text, file, name) if text is not None else 0
-    return Problem(file=file, line=line, message=_one_line(message)) if line else None
-
-
 def _written_in(config: Config | None) -> str:
     """The settings file of a Config."""
     files = (settings_file(source) for source in config.sources.values()) if config is not None else ()
     return next((file for file in files if file), "")
-
-
-def _within(config: Config, path: str) -> str | None:
-    """A path of this machine relative to the project's folder, None for one that lies elsewhere."""
-    name = os.path.relpath(path, config.root)
-    return None if name.startswith("..") or is_installed(name) else _posix(name)
 
 
 def _tells(line: str) -> bool:
@@ -312,13 +220,4 @@ def _tells(line: str) -> bool:
 
 def _hinted(what: str, error: DevboxError) -> str:
     told = f"{what}: {error.cause}" if error.cause else what
-    return _one_line(f"{told} ({error.hint})" if error.hint else told)
-
-
-def _one_line(text: str) -> str:
-    shown = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return " ".join(shown.split())
-
-
-def _posix(path: str) -> str:
-    return path.replace(os.sep, "/").encode("utf-8", "backslashreplace").decode("utf-8")
+    return one_line(f"{told} ({error.hint})" if error.hint else told)

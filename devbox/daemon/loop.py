@@ -139,7 +139,7 @@ class Loop:
             retry=reloaded or any(path in source.snapshot.entries for path in look.paths),
         )
         if self._service.serves(source.identity):
-            self._served = source
+            self._serves(source)
             if self._planner.base is None:
                 self._planner.rest_on(source)
         if verdict is Verdict.NOTHING:
@@ -193,6 +193,12 @@ class Loop:
             self._news.unreadable(error, self._number, self._service.number, found)
         elif look.reason is Reason.EVENT:
             self._news.still_unreadable(error, look.paths)
+
+    def _serves(self, source: Source) -> None:
+        """Knows what serves by what it was built from."""
+        self._served = source
+        if self._service.serving is not None:
+            self._tools.logs.served_by(self._service.serving.container, source)
 
     def _stand_by(self) -> None:
         """Has a standby of what serves wait for the next change."""
@@ -268,7 +274,7 @@ class Loop:
         if isinstance(outcome, Served):
             self._unserved_since, self._called_off_in_row = None, 0
             self._service.replaced_by(outcome.serving, self._project.config)
-            self._served = work.source
+            self._serves(work.source)
         elif isinstance(outcome, Superseded):
             self._called_off_in_row += 1
             self._attempted = None

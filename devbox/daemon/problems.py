@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from devbox.config import Config
-from devbox.daemon.blame import Places, at_start, of_exit, problems
+from devbox.daemon.blame import at_start, of_exit, of_log, problems
+from devbox.daemon.places import Places
 from devbox.daemon.work import Source
 from devbox.errors import DevboxError
 from devbox.events import Problem
@@ -27,6 +28,12 @@ async def problems_of_exit(what: str, log: tuple[str, ...], source: Source) -> t
     """Where the end of what serves comes from."""
     read = reader(source.config.root)
     return await asyncio.to_thread(lambda: of_exit(what, log, Places(source, read)))
+
+
+async def problems_of_log(log: tuple[str, ...], source: Source) -> tuple[Problem, ...]:
+    """Where all exceptions come from that a log tells of."""
+    read = reader(source.config.root)
+    return await asyncio.to_thread(lambda: of_log(log, Places(source, read), every=True))
 
 
 def problems_at_start(

@@ -133,27 +133,40 @@ def read_tracebacks(lines: Iterable[str]) -> tuple[Raised, ...]:
     return tuple(reader.raised)
 
 
-def culprits(lines: Iterable[str], own: Callable[[str], str | None]) -> tuple[Found, ...]:
-    """Where the last exceptions of a log that passed through one's own code belong, one for each chain.
+def begins_traceback(line: str) -> bool:
+    """Whether a line of a log is the first one of a traceback."""
+    return _HEADER.search(line) is not None
+
+
+def culprits(
+    lines: Iterable[str], own: Callable[[str], str | None], *, every: bool = False
+) -> tuple[Found, ...]:
+    """Where the last exceptions of a log that passed through one's own code belong, one for each chain; with
+    `every` those before them too.
 
     `own` gives the place of a file named in a traceback, None for one that is not one's own. Of a chain
     (raised while another was handled) the last that has such a frame counts; of a group each that it holds.
     """
     raised = read_tracebacks(lines)
+    found: dict[Found, None] = {}
     for report in sorted({one.report for one in raised}, reverse=True):
-        chains: list[list[Raised]] = []
-        for one in raised:
-            if one.report != report:
-                continue
-            if one.linked and chains:
-                chains[-1].append(one)
-            else:
-                chains.append([one])
-        found = [hit for chain in chains if (hit := _of_chain(chain, own)) is not None]
-        members = [hit for hit, group in found if not group]
-        if found:
-            return tuple(dict.fromkeys(members or [hit for hit, _ in found]))
-    return ()
+        if every or not found:
+            found = {
+                **dict.fromkeys(_of_report([one for one in raised if one.report == report], own)),
+                **found,
+            }
+    return tuple(found)
+
+
+def _of_report(raised: Iterable[Raised], own: Callable[[str], str | None]) -> list[Found]:
+    chains: list[list[Raised]] = []
+    for one in raised:
+        if one.linked and chains:
+            chains[-1].append(one)
+        else:
+            chains.append([one])
+    found = [hit for chain in chains if (hit := _of_chain(chain, own)) is not None]
+    return [hit for hit, group in found if not group] or [hit for hit, _ in found]
 
 
 def last_message(lines: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from devbox.events import AppLog, BuildLog, Event, from_json, to_json
+from devbox.events import AppLog, AppRaised, BuildLog, Event, from_json, to_json
 
 _NAME = "journal.jsonl"
 _MOST = 1 << 20
@@ -32,7 +32,7 @@ class Journal:
 
     def __call__(self, event: Event) -> None:
         """Writes the event's line before it returns."""
-        if isinstance(event, AppLog | BuildLog):
+        if isinstance(event, AppLog | AppRaised | BuildLog):
             return
         try:
             self._write(to_json(event).encode() + b"\n")

@@ -43,6 +43,8 @@
         devbox: revision 7 failed to start: exited with status 3, revision 6 keeps serving
     app.log
         app | INFO:     Application startup complete.
+    app.raised
+        devbox: problem: app/main.py:31:12: error: KeyError: 'tea'
     app.exited
         devbox: revision 7 exited with status 1
         devbox: revision 7 exited with status 137 (out of memory)
@@ -81,6 +83,7 @@ from devbox.events import (
     BACK_TO,
     AppExited,
     AppLog,
+    AppRaised,
     BuildFailed,
     BuildStarted,
     BuildStep,
@@ -237,6 +240,11 @@ def _(event: ReleaseFailed) -> list[str]:
 @lines.register
 def _(event: AppLog) -> list[str]:
     return _app((event.line,))
+
+
+@lines.register
+def _(event: AppRaised) -> list[str]:
+    return problem_lines(event.problems)
 
 
 @lines.register

@@ -129,6 +129,17 @@ async def connect():
 
 def unused():
 """
+_THREAD = """
+
+import threading
+
+
+def refresh():
+    app.state.items.extend(load()["more"])
+
+
+threading.Timer(2, refresh).start()
+"""
 _LATER = """
 
 import os, sys, threading
@@ -218,6 +229,12 @@ FAILURES: tuple[Failure, ...] = (
         appended("app/main.py", _LATER),
         error("Dockerfile", 9, 0, "revision 2 exited with status 3: the disk is gone"),
         ends="devbox: revision 2 exited",
+    ),
+    Failure(
+        "exception_while_it_serves",
+        appended("app/main.py", _THREAD),
+        error("app/main.py", 27, 28, "TypeError: list indices must be integers or slices, not str"),
+        ends="devbox: problem",
     ),
     Failure(
         "out_of_reach",

@@ -28,7 +28,7 @@ class Matched:
 def node() -> str:
     """The Node that runs the interpreter; none is a failure, never a skip."""
     found = shutil.which("node")
-    assert found, "no node: .venv/bin/python -m scripts.setup installs it on Debian"
+    assert found, "no node: .venv/bin/python -m scripts.node installs it on Debian"
     return found
 
 

@@ -13,6 +13,7 @@ from devbox.errors import DevboxError
 from devbox.events import (
     AppExited,
     AppLog,
+    AppRaised,
     BuildFailed,
     BuildLog,
     BuildStarted,
@@ -206,6 +207,10 @@ EXAMPLES: tuple[Event, ...] = (
         serving=6,
     ),
     AppLog(revision=7, stream="stdout", line="INFO:     Application startup complete."),
+    AppRaised(
+        revision=7,
+        problems=(Problem(file="app/main.py", line=31, column=12, message="KeyError: 'tea'"),),
+    ),
     AppExited(revision=7, exit_status=1),
     AppExited(revision=7, exit_status=137, out_of_memory=True),
 )

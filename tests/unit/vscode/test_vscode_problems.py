@@ -35,8 +35,8 @@ def test_file_line_column_and_message_of_each_failure(task: dict[str, object], f
     assert found.problems == failure.listed
     if failure.at_start:
         assert found.ended == ()
-    elif failure.ends.endswith("exited"):
-        # It served, and then ended by itself.
+    elif failure.ends.endswith(("exited", "problem")):
+        # It served, and then ended by itself, or went on.
         assert found.ended == ((), ())
     else:
         assert found.ended == ((), failure.listed)
