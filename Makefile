@@ -3,7 +3,7 @@ WITH_ENGINE := $(PYTHON) -m scripts.with_engine
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-unit lint fmt docs bench clean picture engine
+.PHONY: help demo test test-unit lint fmt docs bench clean picture engine node
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
@@ -11,10 +11,10 @@ help:
 demo: engine ## devbox up on sample/; Ctrl-C ends it
 	@trap : INT; $(WITH_ENGINE) .venv/bin/devbox up sample || test $$? -eq 130
 
-test: lint engine ## every check and every test, on a real engine
+test: lint engine node ## every check and every test, on a real engine
 	$(WITH_ENGINE) $(PYTHON) -m pytest --maxfail=8 tests/unit tests/engine tests/e2e
 
-test-unit: .venv/installed ## the tests that need no engine
+test-unit: .venv/installed node ## the tests that need no engine
 	$(PYTHON) -m pytest tests/unit
 
 lint: .venv/installed ## ruff and mypy
@@ -41,6 +41,9 @@ clean: ## remove what make made in this checkout
 
 engine: .venv/installed
 	@$(PYTHON) -m scripts.setup
+
+node: .venv/installed
+	@$(PYTHON) -m scripts.node
 
 .venv/installed: pyproject.toml scripts/venv
 	@scripts/venv

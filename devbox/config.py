@@ -51,6 +51,8 @@ class Config(BaseModel):
     start_timeout: float
     stop_grace: float
     swap: Literal["rolling", "recreate"]
+    debug: bool
+    debug_port: int
     warm: bool
     keep_images: int
     sources: dict[str, str]
@@ -77,6 +79,7 @@ _NO_INGREDIENT = {
     "dockerfile",
     "env_files",
     "sources",
+    "debug_port",
     "warm",
     "keep_images",
     "stop_grace",
@@ -140,9 +143,15 @@ def _resolve(root: Path, settings: Settings, sources: dict[str, str], environ: M
         build_network = environ[BUILD_NETWORK_VARIABLE]
         sources = {**sources, "build_network": BUILD_NETWORK_VARIABLE}
     ports = tuple(port for text in settings.ports for port in parse_ports(text))
-    _refuse_twice(ports)
+    _refuse_twice((*ports, PortMapping(host_port=settings.debug_port)) if settings.debug else ports)
     if settings.swap == "rolling":
         _refuse_datagrams(ports)
+    if settings.debug and settings.swap != "rolling":
+        raise ConfigError(
+            "debug needs swap = rolling",
+            cause="the debugger's port leads to one revision after the other, which Docker's own does not",
+            hint='take swap = "recreate" out, or --swap rolling',
+        )
     if settings.health_path and not settings.health_path.startswith("/"):
         raise ConfigError(f"health_path '{settings.health_path}' does not start with /")
     env_files = tuple(_env_file(name, root) for name in settings.env_file)
@@ -166,6 +175,8 @@ def _resolve(root: Path, settings: Settings, sources: dict[str, str], environ: M
         start_timeout=settings.start_timeout,
         stop_grace=settings.stop_grace,
         swap=settings.swap,
+        debug=settings.debug,
+        debug_port=settings.debug_port,
         warm=settings.warm,
         keep_images=settings.keep_images,
         sources=sources,

@@ -45,8 +45,24 @@ def _escaped(value: object) -> object:
     return value
 
 
+class Problem(BaseModel):
+    """A place in the project that a failure points at, and what is wrong there.
+
+    `file` is relative to the project's folder, with forward slashes; `line` and `column` count from 1, and
+    column 0 means the whole line.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str
+    line: int
+    column: int = 0
+    severity: Literal["error", "warning", "info"] = "error"
+    message: str
+
+
 class Failure(BaseModel):
-    """What failed, why, what to do next, and the last lines of the log that shows it."""
+    """What failed, why, what to do next, the last lines of the log that shows it, and where to look."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -55,6 +71,7 @@ class Failure(BaseModel):
     hint: str = ""
     log: tuple[str, ...] = ()
     exit_status: int | None = None
+    problems: tuple[Problem, ...] = ()
 
 
 class SessionStarted(_Event):
@@ -290,6 +307,14 @@ class AppLog(_Event):
     line: str
 
 
+class AppRaised(_Event):
+    """The serving application logged exceptions and goes on; `problems` are where they come from."""
+
+    kind: Literal["app.raised"] = "app.raised"
+    revision: int
+    problems: tuple[Problem, ...]
+
+
 class AppExited(_Event):
     """The serving container ended by itself."""
 
@@ -298,6 +323,7 @@ class AppExited(_Event):
     exit_status: int
     out_of_memory: bool = False
     log: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 Event = Annotated[
@@ -322,6 +348,7 @@ Event = Annotated[
     | ReleaseServed
     | ReleaseFailed
     | AppLog
+    | AppRaised
     | AppExited,
     Field(discriminator="kind"),
 ]

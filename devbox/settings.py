@@ -40,6 +40,10 @@ class Settings(BaseModel):
         3.0, ge=0, description="seconds between asking a container to stop and killing it"
     )
     swap: Literal["rolling", "recreate"] = Field("rolling", description="how a new revision takes over")
+    debug: bool = Field(False, description="run the application under debugpy")
+    debug_port: int = Field(
+        5678, ge=1, le=65535, description="port of this machine, on 127.0.0.1, that a debugger attaches to"
+    )
     warm: bool = Field(True, description="let source-only changes go live in a container that stands by")
     keep_images: int = Field(5, ge=1, description="how many of the project's images are kept")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from devbox.build.buildkit import build_request, image_id_of, log_event
 from devbox.build.context import tar_stream
-from devbox.build.failure import blames_engine, build_failed
+from devbox.build.failure import LOG_LINES_KEPT, blames_engine, build_failed
 from devbox.build.job import BuildJob, step_info
 from devbox.build.steps import LogPiece
 from devbox.engine.protocol import Engine
@@ -25,7 +25,6 @@ _NOISE = re.compile(r" ?-+> |Removing intermediate container |Successfully tagge
 # The classic builder colours what a command wrote to stderr.
 _STDERR = re.compile(r"\x1b\[91m(.*)\x1b\[0m", re.DOTALL)
 _OUR_LABELS = "LABEL dev.devbox."
-_LOG_LINES_KEPT = 40
 _REFUSED_AS_WRONG = 400
 
 
@@ -113,7 +112,7 @@ class _Progress:
     def _keep(self, whole: list[str], stream: int) -> list[LogPiece]:
         lines = [raw.rstrip("\r").rpartition("\r")[2] for raw in whole]
         self.log += lines
-        del self.log[:-_LOG_LINES_KEPT]
+        del self.log[:-LOG_LINES_KEPT]
         instruction = self.steps[-1].instruction if self.steps else ""
         return [LogPiece(instruction, line, stream) for line in lines]
 

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 
 from devbox.errors import BuildFailed
 
+LOG_LINES_KEPT = 400
+"""How much of a failing step's output is looked through: pip names what conflicts first, then says why."""
+
 _DISK_FULL = re.compile(r"no space left on device", re.IGNORECASE)
 _NO_SESSION = re.compile(r"no active sessions|no session", re.IGNORECASE)
 _NO_LOGIN = re.compile(r"unauthorized|failed to authorize|authorization failed|access denied", re.IGNORECASE)
@@ -18,7 +21,7 @@ _NOT_SENT = re.compile(
     r'"/([^"]+)"(?: not found)?: not found|file not found in build context .*?stat ([^:]+):'
 )
 _EXIT = re.compile(r"(?:exit code|returned a non-zero code): (\d+)|exit status (\d+)")
-_SAID_TWICE = re.compile(r"(: not found)(?:: not found)+$")
+_SAID_TWICE = re.compile(r"(:? not found)(?:: not found)+$")
 _WRAPPERS = re.compile(
     r"^(?:failed to solve(?: with frontend [^:]+)?: |rpc error: code = \w+ desc = "
     r"|failed to create LLB definition: |failed to compute cache key: )*"

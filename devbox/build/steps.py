@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
+from devbox.build.failure import LOG_LINES_KEPT
 from devbox.build.trace import Trace, Vertex
 from devbox.model import Step, StepState
 
@@ -17,7 +18,6 @@ _STEP = re.compile(
 _DIGEST = re.compile(r"(?<=FROM )(\S+:\S+)@sha256:[0-9a-f]+")
 # A FROM of an image that is there already is reported as not cached, at about no time at all.
 _FROM_IS_CACHED_BELOW = 0.1
-_LOG_LINES_KEPT = 40
 _LONGEST_LINE = 16 * 1024
 
 
@@ -84,10 +84,10 @@ class StepTracker:
         return next((step for step in self.steps if step.state is StepState.FAILED), None)
 
     def log_of(self, step: Step) -> tuple[str, ...]:
-        """The last 40 lines that a step of `steps` wrote, an unfinished last line included."""
+        """The last 400 lines that a step of `steps` wrote, an unfinished last line included."""
         digest = self._steps()[step.index - 1][0]
         rest = [_shown(piece) for (owner, _), piece in self._partial.items() if owner == digest]
-        return (*self._logs.get(digest, ()), *rest)[-_LOG_LINES_KEPT:]
+        return (*self._logs.get(digest, ()), *rest)[-LOG_LINES_KEPT:]
 
     def _split(self, digest: str, stream: int, data: bytes) -> list[LogPiece]:
         *whole, rest = (self._partial.pop((digest, stream), b"") + data).split(b"\n")
@@ -104,7 +104,7 @@ class StepTracker:
         lines = [_shown(raw) for raw in whole]
         kept = self._logs.setdefault(digest, [])
         kept += lines
-        del kept[:-_LOG_LINES_KEPT]
+        del kept[:-LOG_LINES_KEPT]
         return [LogPiece(instruction, line, stream) for line in lines]
 
     def _steps(self) -> list[tuple[str, Step]]:

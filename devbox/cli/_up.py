@@ -62,6 +62,15 @@ def up(
         typer.Option("--secret", metavar="SECRET", help="Give a build secret: id=NAME,src=FILE or env=VAR."),
     ] = None,
     swap: Annotated[Swap | None, typer.Option("--swap", help="How a new revision takes over.")] = None,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Run the application under debugpy, for an editor to attach to.")
+    ] = False,
+    debug_port: Annotated[
+        int | None,
+        typer.Option(
+            "--debug-port", metavar="PORT", min=1, max=65535, help="Port to attach to, instead of 5678."
+        ),
+    ] = None,
     output: Annotated[
         Output | None, typer.Option("--output", help="Live on a terminal, plain elsewhere, unless set.")
     ] = None,
@@ -95,6 +104,8 @@ def up(
             dockerfile=dockerfile,
             target=target,
             swap=swap.value if swap else None,
+            debug=debug or debug_port is not None or None,
+            debug_port=debug_port,
         )
         chosen = output.value if output else None
         runs = watch and not background and holder(runtime_directory(path)) is not None

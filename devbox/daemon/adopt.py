@@ -12,6 +12,7 @@ from devbox.daemon.work import Serving
 from devbox.engine.protocol import ContainerFacts, Engine, EngineInfo
 from devbox.errors import EngineError, StartFailed
 from devbox.model import LABEL_BASES, Backend, PortMapping
+from devbox.release.debugging import debugger_ports
 from devbox.release.ports import browser_url, publish, retarget
 from devbox.release.probe import Readiness, backends, wait_ready
 
@@ -47,7 +48,9 @@ async def _take(
     if config.swap == "recreate":
         mappings = publish(config.ports, facts.exposed, command)
     else:
-        mappings = config.ports or retarget(ports.mappings, facts.exposed, command)
+        debugger = debugger_ports(config.debug_port) if config.debug else ()
+        held = tuple(mapping for mapping in ports.mappings if mapping not in debugger)
+        mappings = (*(config.ports or retarget(held, facts.exposed, command)), *debugger)
     first = next((mapping.container_port for mapping in mappings if mapping.protocol == "tcp"), 0)
     try:
         ready = await wait_ready(engine, found.id, info, Readiness(port=first, timeout=_ANSWERS_WITHIN))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+from devbox.daemon.raised import Exceptions
+from devbox.daemon.work import Source
 from devbox.engine.protocol import Engine
 from devbox.errors import EngineError
 from devbox.events import AppLog, Emit
@@ -46,6 +48,7 @@ class LogFollowers:
     def __init__(self, engine: Engine, emit: Emit) -> None:
         self._engine = engine
         self._emit = emit
+        self._exceptions = Exceptions(emit)
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def follow(self, container: str, revision: int, tail: int | None = None) -> None:
@@ -53,6 +56,11 @@ class LogFollowers:
         known = self._tasks.get(container)
         if known is None or known.done():
             self._tasks[container] = asyncio.create_task(self._run(container, revision, tail))
+
+    def served_by(self, container: str, source: Source) -> None:
+        """From now on exceptions in this container's log are told with their place in the project, which
+        `source` was read from, and those of no other."""
+        self._exceptions.served_by(container, source)
 
     async def finish(self, container: str) -> None:
         """Waits for the last lines of a container that has ended, 1 s at most, then stops following."""
@@ -69,6 +77,7 @@ class LogFollowers:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._exceptions.close()
 
     async def _run(self, container: str, revision: int, tail: int | None) -> None:
         try:
@@ -82,6 +91,7 @@ class LogFollowers:
                     self._emit(AppLog(revision=revision, stream="stderr", line=line))
                 if allowance.spend():
                     self._emit(AppLog(revision=revision, stream=piece.stream, line=piece.line))
+                    self._exceptions.feed(container, revision, piece.line)
         except EngineError:
             # The engine went away, or the container was removed: others notice and say so.
             return

@@ -29,6 +29,7 @@ from devbox.daemon.orders import (
 )
 from devbox.daemon.ownoutput import output_files
 from devbox.daemon.planner import Planner
+from devbox.daemon.problems import problems_at_start, problems_of
 from devbox.daemon.project import Project
 from devbox.daemon.reading import Reading, Unusable
 from devbox.daemon.revisions import to_restart, to_roll_back_to
@@ -183,7 +184,7 @@ class Loop:
             retry=retry,
         )
         if self._service.serves(source.identity):
-            self._served = source
+            self._serves(source)
             if self._planner.base is None:
                 self._planner.rest_on(source)
         if self._agenda.rebuilds and not self._inflight.settled:
@@ -221,7 +222,8 @@ class Loop:
         if found.news:
             self._number += 1
             self._attempted = None
-            self._news.unreadable(found.error, self._number, self._service.number)
+            problems = problems_at_start(found.error, self._project.config.root, self._project.config, None)
+            self._news.unreadable(found.error, self._number, self._service.number, problems)
         self._agenda.unusable(self._service.number, found.error)
 
     def _settle(self) -> None:
@@ -299,6 +301,12 @@ class Loop:
         memory = await recall(self._tools.engine, self._project.config)
         return to_roll_back_to(order.revision, memory.images, self._service.number, self._number, self._unfit)
 
+    def _serves(self, source: Source) -> None:
+        """Knows what serves by what it was built from."""
+        self._served = source
+        if self._service.serving is not None:
+            self._tools.logs.served_by(self._service.serving.container, source)
+
     def _stand_by(self) -> None:
         """Has a standby of what serves wait for the next change."""
         if self._watch and self._inflight.identity is None and self._service.number:
@@ -356,7 +364,7 @@ class Loop:
         if self._inflight.recreating:
             # It was stopped to make way; the round's end tells what serves.
             return
-        exited = await self._service.ended(message)
+        exited = await self._service.ended(message, self._served)
         if exited is None:
             return
         what = f"revision {exited.revision} exited with status {exited.exit_status}"
@@ -380,7 +388,7 @@ class Loop:
         if isinstance(outcome, Served):
             self._unserved_since, self._called_off_in_row = None, 0
             self._service.replaced_by(outcome.serving, self._project.config)
-            self._serves(work)
+            self._came_to_serve(work)
         elif isinstance(outcome, Superseded):
             self._called_off_in_row += 1
             self._attempted = None
@@ -397,10 +405,10 @@ class Loop:
         # Whatever was saved meanwhile and could not be acted upon then is seen now.
         self._look_again(after)
 
-    def _serves(self, work: Work) -> None:
+    def _came_to_serve(self, work: Work) -> None:
         """Keeps in mind what the revision was made from that serves now."""
         if work.again is None:
-            self._served = work.source
+            self._serves(work.source)
         elif work.again.why is Why.ROLLBACK:
             # Its source is on no disk: nothing can be staged upon it.
             self._served = None
@@ -409,7 +417,7 @@ class Loop:
             self._given_up = Failure(what=what, hint="the next save goes forward again")
 
     async def _failed(self, work: Work, error: DevboxError, *, built: bool, swap: str) -> None:
-        serving, failure = self._service.number, failure_of(error)
+        serving, failure = self._service.number, failure_of(error, await problems_of(error, work.source))
         self._unserved_since = None
         if work.again is None:
             self._given_up = (of_release if built else of_build)(work.number, failure)

@@ -17,11 +17,14 @@ from devbox.events import (
     ContextNotice,
     Emit,
     Failure,
+    Problem,
 )
 from devbox.model import ChangeSet
 
 _SAME_NEWS = 1.0
 _PATHS_TOLD = 200
+SHOWN_LINES = 40
+"""How much of a log goes with a failure; where it comes from may stand further up."""
 
 
 class News:
@@ -87,10 +90,13 @@ class News:
         hint = f" ({error.hint})" if error.hint else ""
         self._ignored(f"{error}{hint}; {SETTINGS_STAY}", paths)
 
-    def unreadable(self, error: DevboxError, build: int, serving: int) -> None:
+    def unreadable(
+        self, error: DevboxError, build: int, serving: int, problems: tuple[Problem, ...] = ()
+    ) -> None:
         """Says that no build can start from what is on disk."""
         self._emit(BuildStarted(build=build, cause="what is on disk cannot be built"))
-        self._emit(BuildFailed(build=build, seconds=0.0, failure=failure_of(error), serving=serving))
+        failure = failure_of(error, problems)
+        self._emit(BuildFailed(build=build, seconds=0.0, failure=failure, serving=serving))
 
     def still_unreadable(self, error: DevboxError, paths: tuple[str, ...]) -> None:
         """Says of touched paths that nothing comes of it as long as that is so."""
@@ -120,13 +126,14 @@ class News:
         return True
 
 
-def failure_of(error: DevboxError) -> Failure:
-    """The event form of an error."""
+def failure_of(error: DevboxError, problems: tuple[Problem, ...] = ()) -> Failure:
+    """The event form of an error; `problems` are where it comes from."""
     known = error if isinstance(error, BuildError | StartFailed) else None
     return Failure(
         what=error.what,
         cause=error.cause,
         hint=error.hint,
-        log=known.log if known else (),
+        log=known.log[-SHOWN_LINES:] if known else (),
         exit_status=known.exit_status if known else None,
+        problems=problems,
     )

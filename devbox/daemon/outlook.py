@@ -9,6 +9,7 @@ from devbox.config import Config
 from devbox.daemon.tools import Tools
 from devbox.engine.protocol import ContainerFacts, ImageFacts
 from devbox.model import Backend, PortMapping
+from devbox.release.debugging import debugger_ports
 from devbox.release.ports import browser_url, publish, retarget
 from devbox.release.probe import Readiness, backends, must_speak
 
@@ -28,17 +29,26 @@ class Outlook:
         """The published mappings with the container ports that this very image serves on."""
         command = (*facts.entrypoint, *facts.command)
         if self.config.ports or self.config.swap == "recreate":
-            return publish(self.config.ports, facts.exposed, command)
-        return retarget(self.tools.ports.mappings, facts.exposed, command)
+            own = publish(self.config.ports, facts.exposed, command)
+        else:
+            held = (mapping for mapping in self.tools.ports.mappings if mapping not in self._debugger)
+            own = retarget(tuple(held), facts.exposed, command)
+        return (*own, *self._debugger)
+
+    @property
+    def _debugger(self) -> tuple[PortMapping, ...]:
+        return debugger_ports(self.config.debug_port) if self.config.debug else ()
 
     def readiness(self, facts: ImageFacts) -> Readiness:
         """When a container of the image is ready."""
+        own = [port for port in self.ports(facts) if port not in self._debugger]
         return Readiness(
-            port=next((port.container_port for port in self.ports(facts) if port.protocol == "tcp"), 0),
+            port=next((port.container_port for port in own if port.protocol == "tcp"), 0),
             health_path=self.config.health_path,
             healthcheck=facts.healthcheck,
             speak=must_speak((*facts.entrypoint, *facts.command)),
             timeout=self.config.start_timeout,
+            debugged=self.config.debug,
         )
 
     def warm_readiness(self, facts: ImageFacts) -> Readiness:

@@ -12,6 +12,7 @@ from devbox.daemon.source import Settings, read_source
 from devbox.daemon.work import Source
 from devbox.errors import ConfigError, DevboxError
 from devbox.model import Backend, PortMapping
+from devbox.release.debugging import debugger_ports
 from devbox.release.ports import publish
 from devbox.watch import Watcher
 
@@ -111,4 +112,5 @@ def published(config: Config, dockerfile: Dockerfile) -> tuple[PortMapping, ...]
         for part in (hints.entrypoint, hints.cmd)
         for word in ((part,) if isinstance(part, str) else part or ())
     ]
-    return publish(config.ports, exposed, command)
+    debugger = debugger_ports(config.debug_port) if config.debug else ()
+    return (*publish(config.ports, exposed, command), *debugger)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from devbox.build.requirements import installed_by
 from devbox.daemon.outlook import Outlook
 from devbox.daemon.portowner import name_owner
 from devbox.daemon.tools import Tools
 from devbox.daemon.work import Serving, Work
 from devbox.engine.protocol import ContainerFacts, ContainerSpec, ImageFacts
-from devbox.errors import PortTaken
+from devbox.errors import PortTaken, StartFailed
 from devbox.events import ReleaseServed, TimingsInfo
 from devbox.model import PortMapping, Revision
+from devbox.release.debugging import without_debugger
 from devbox.release.spec import ROLE_VOLUME, container_spec, mounts, project_labels
 from devbox.release.strategies import Candidate, Handover, Hooks, recreate, rolling
 
@@ -74,7 +76,12 @@ class Rollout:
         candidate = Candidate(spec, self._outlook.readiness(facts))
         hooks = self.hooks(ports)
         if config.swap == "rolling":
-            return await rolling(tools.engine, tools.info, candidate, hooks)
+            try:
+                return await rolling(tools.engine, tools.info, candidate, hooks)
+            except StartFailed as error:
+                if not config.debug:
+                    raise
+                raise without_debugger(error, installed_by(self._work.source.dockerfile)) from error
         previous = self._previous.container if self._previous else None
         try:
             return await recreate(tools.engine, tools.info, candidate, hooks, previous, config.stop_grace)

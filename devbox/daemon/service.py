@@ -11,8 +11,10 @@ from dataclasses import replace
 from devbox.config import Config
 from devbox.daemon.guards import AppEnded, Guards
 from devbox.daemon.housekeeping import remove_superseded_images
+from devbox.daemon.news import SHOWN_LINES
+from devbox.daemon.problems import problems_of_exit
 from devbox.daemon.tools import Tools
-from devbox.daemon.work import Identity, Serving
+from devbox.daemon.work import Identity, Serving, Source
 from devbox.errors import DevboxError, EngineError
 from devbox.events import AppExited
 from devbox.release.probe import log_tail
@@ -68,21 +70,25 @@ class Service:
         if self._tidying is None or self._tidying.done():
             self._tidying = self._group.create_task(self._tidy(config))
 
-    async def ended(self, message: AppEnded) -> AppExited | None:
-        """Says that the application ended by itself; None where the message is about a former one."""
+    async def ended(self, message: AppEnded, source: Source | None) -> AppExited | None:
+        """Says that the application ended by itself; None where the message is about a former one. `source`
+        is what was last known to serve."""
         serving = self.serving
         if serving is None or serving.container != message.container or not serving.alive:
             return None
         self.serving = replace(serving, alive=False)
         facts = await self._guards.container(message.container)
+        what = f"revision {serving.revision.number} exited with status {message.status}"
+        log = await log_tail(self._tools.engine, message.container)
+        known = source is not None and source.identity == serving.identity
         event = AppExited(
             revision=serving.revision.number,
             exit_status=message.status,
             out_of_memory=facts.out_of_memory if facts else False,
-            log=await log_tail(self._tools.engine, message.container),
+            log=log[-SHOWN_LINES:],
+            problems=await problems_of_exit(what, log, source) if source is not None and known else (),
         )
         self._tools.emit(event)
-        what = f"revision {event.revision} exited with status {event.exit_status}"
         await self._guards.refuse_clients(f"devbox: {what}; the next save starts it again")
         return event
 

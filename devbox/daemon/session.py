@@ -28,14 +28,15 @@ from devbox.daemon.loop import Loop
 from devbox.daemon.memory import Memory, recall, refuse_foreign_project
 from devbox.daemon.notify import Notify
 from devbox.daemon.ownoutput import output_files, refuse_own_output
+from devbox.daemon.problems import problems_at_start
 from devbox.daemon.project import Project
 from devbox.daemon.source import Settings
 from devbox.daemon.teardown import release_ports, take_down
 from devbox.daemon.tools import Tools
-from devbox.daemon.work import Serving
+from devbox.daemon.work import Serving, Source
 from devbox.engine import connect
 from devbox.engine.protocol import Engine, EngineInfo
-from devbox.errors import DevboxError, EngineError
+from devbox.errors import ConfigError, DevboxError, EngineError
 from devbox.events import ContextNotice, ReleaseServed, SessionStarted, SessionStopped, TimingsInfo
 from devbox.release.strategies import retire
 from devbox.report import Renderer
@@ -77,7 +78,11 @@ async def run_session(
     once, with the application still serving. Without `watch` a build or an application that fails ends it
     too, with the failure's exit code. Raises DevboxError where it cannot start.
     """
-    settings = Settings(root, flags, environ)
+    try:
+        settings = Settings(root, flags, environ)
+    except ConfigError as error:
+        renderer.problems(problems_at_start(error, root, None, None))
+        raise
     directory = make_runtime_directory(settings.config.root)
     with ProjectLock(directory), _stopping_on_signals(renderer) as stop:
         async with ticking(renderer, lambda: stop.ask("nobody reads the output", 0)):
@@ -123,6 +128,7 @@ async def _run(
 ) -> int:
     logs = LogFollowers(engine, bus)
     running = looping = False
+    source: Source | None = None
     try:
         info = await engine.info()
         tools = Tools(engine, info, Frontends(engine), ports, logs, bus)
@@ -155,6 +161,7 @@ async def _run(
                 return error.exit_code
         elif not await engine_serves(engine, settings):
             await release_ports(ports, settings.config.root)
+        stop.renderer.problems(problems_at_start(error, settings.config.root, settings.config, source))
         raise
     finally:
         await logs.close()
@@ -180,12 +187,16 @@ async def _make_way(engine: Engine, info: EngineInfo, config: Config, memory: Me
 
 def _announce(bus: Bus, settings: Settings, engine: str, ports: HostPorts, serving: Serving | None) -> None:
     config = settings.config
-    urls = ports.urls if config.swap == "rolling" else ()
+    # The debugger's port is the last one, and nothing for a browser.
+    web = ports.urls[:-1] if config.debug else ports.urls
+    urls = web if config.swap == "rolling" else ()
     bus(
         SessionStarted(
             project=config.project, root=str(config.root), urls=urls, engine=engine, version=__version__
         )
     )
+    if config.debug:
+        bus(ContextNotice(notice=f"a debugger attaches to 127.0.0.1:{config.debug_port}"))
     if serving is not None:
         bus(
             ReleaseServed(

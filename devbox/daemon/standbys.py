@@ -96,6 +96,9 @@ class Standbys:
         if source.config.swap != "rolling" or not source.config.warm:
             self._drop("warm = false" if source.config.swap == "rolling" else "")
             return
+        if source.config.debug:
+            self._drop("it runs under the debugger")
+            return
         spare = self._spare
         if self._refused == source.identity or (spare and spare.base.identity == source.identity):
             return

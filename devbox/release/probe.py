@@ -25,7 +25,8 @@ _ELSEWHERE_FOR_GOOD = 10.0
 # Without a TCP port there is nothing to ask: whatever fails at once has failed by then.
 _WITHOUT_PORT = 0.5
 _END_IS_TOLD = 1.0
-_LOG_LINES = 40
+# More than is shown: a traceback may be long, and the line that matters stands above those of libraries.
+_LOG_LINES = 400
 # These open their port only once the application is loaded; a port that answers is proof enough for them.
 _OPENS_PORT_WHEN_LOADED = ("uvicorn", "fastapi", "hypercorn", "flask", "granian", "daphne")
 
@@ -37,7 +38,7 @@ class Readiness:
     `port` is the application's TCP port in the container, 0 where it has none. `health_path` must answer 2xx
     or 3xx; else `healthcheck` (the image's HEALTHCHECK test as the engine gives it) must succeed; else, where
     `speak` is set, any HTTP answer counts; else an open port does; else to run is enough. `timeout` in
-    seconds.
+    seconds. With `debugged` the debugger listens too, which tells nothing of the application.
     """
 
     port: int
@@ -45,6 +46,7 @@ class Readiness:
     healthcheck: tuple[str, ...] = ()
     speak: bool = False
     timeout: float = 30.0
+    debugged: bool = False
 
 
 def must_speak(command: Sequence[str]) -> bool:
@@ -278,7 +280,10 @@ async def _diagnosis(engine: Engine, container: str, readiness: Readiness) -> Di
         table = await engine.exec(container, ("cat", "/proc/net/tcp", "/proc/net/tcp6"), _ANSWER_BOUND)
     except EngineError:
         return None
-    return diagnose(parse(table.output), readiness.port)
+    found = parse(table.output)
+    if readiness.debugged:
+        found = tuple(listener for listener in found if listener.port == readiness.port)
+    return diagnose(found, readiness.port)
 
 
 async def _too_late(engine: Engine, container: str, readiness: Readiness, last: str) -> StartFailed:

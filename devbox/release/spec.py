@@ -20,6 +20,7 @@ from devbox.model import (
     Revision,
     VolumeMount,
 )
+from devbox.release.debugging import ENVIRONMENT, under_debugger
 
 ROLE_APP = "app"
 ROLE_STANDBY = "standby"
@@ -85,6 +86,7 @@ def container_spec(
 
     `ports` are the published mappings. Docker publishes them itself with swap = recreate; behind the gate
     it publishes none where the container's own address can be dialled, else each on an ephemeral port.
+    Raises ConfigError where the application is to run under a debugger and cannot.
     """
     if config.swap == "recreate":
         published = ports
@@ -94,13 +96,20 @@ def container_spec(
         wanted = {port.container_port for port in ports}
         address = "127.0.0.1" if engine.publish_host in {"127.0.0.1", "localhost", "::1"} else ""
         published = tuple(PortMapping(address, 0, port) for port in sorted(wanted))
+    environment, entrypoint, command = config.environment, None, None
+    if config.debug:
+        environment = {**ENVIRONMENT, **environment}
+        first, *rest = under_debugger(image.entrypoint, image.command)
+        entrypoint, command = (first,), tuple(rest)
     return ContainerSpec(
         name=container_name(config.project, revision.number),
         image=revision.image,
         labels=revision_labels(config, revision.number, revision.context_digest, ROLE_APP),
-        environment=config.environment,
+        environment=environment,
         mounts=mounts(config, image),
         ports=published,
+        entrypoint=entrypoint,
+        command=command,
     )
 
 

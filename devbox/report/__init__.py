@@ -7,7 +7,7 @@ failure_lines(error) -> list[str]                an error as lines for standard 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
@@ -17,7 +17,7 @@ from devbox.report.keys import Action
 
 if TYPE_CHECKING:
     # Its models take longer to make than most verbs take to answer.
-    from devbox.events import Event
+    from devbox.events import Event, Problem
 
 __all__ = ["OUTPUTS", "Action", "Renderer", "can_be_live", "failure_lines", "renderer"]
 
@@ -56,6 +56,9 @@ class Renderer(Protocol):
     async def ask(self, question: str, choices: Mapping[str, str]) -> str:
         """The key of one of `choices` (key -> what it does) that a person typed; '' where nobody did within
         30 seconds, or can, or Esc was typed."""
+
+    def problems(self, problems: Iterable[Problem]) -> None:
+        """Shows the places of a failure that keeps a session from beginning, where an editor may read."""
 
 
 def renderer(

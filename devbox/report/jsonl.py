@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self, TextIO
 
-from devbox.events import Event, to_json
+from devbox.events import Event, Problem, to_json
 from devbox.report.sink import Sink
 
 
@@ -45,6 +45,9 @@ class JsonLines:
         """Nobody is there to answer."""
         del question, choices
         return ""
+
+    def problems(self, problems: Iterable[Problem]) -> None:
+        """Says nothing: a program reads events only."""
 
 
 class ForWhoeverListens(JsonLines):

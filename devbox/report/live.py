@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Self, TextIO
@@ -17,6 +17,7 @@ from devbox.events import (
     EngineBack,
     EngineLost,
     Event,
+    Problem,
     ReleaseFailed,
     ReleaseServed,
     SessionStarted,
@@ -184,6 +185,9 @@ class Live:
             self._answer.set_result(pressed.answer)
         if pressed.action is not None and self._act is not None:
             self._act(pressed.action)
+
+    def problems(self, problems: Iterable[Problem]) -> None:
+        """Says nothing: the error itself is printed once the screen is left."""
 
     def _now(self) -> float:
         """The time on the scale of the events, moved on by the monotonic clock since the last of them."""

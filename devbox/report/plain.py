@@ -18,6 +18,7 @@
     change.ignored
         devbox: app/main.py touched, nothing changed
         devbox: app/main.py and 2 more touched, back to what revision 3 serves
+        devbox: nothing left to build
     context.notice
         devbox: notice: .env is part of the build context: an env file, which often holds secrets
     build.started
@@ -47,9 +48,15 @@
         devbox: revision 7 failed to start: exited with status 3, revision 6 keeps serving
     app.log
         app | INFO:     Application startup complete.
+    app.raised
+        devbox: problem: app/main.py:31:12: error: KeyError: 'tea'
     app.exited
         devbox: revision 7 exited with status 1
         devbox: revision 7 exited with status 137 (out of memory)
+
+    every failure, above its line, where devbox knows the places that it comes from
+        devbox: problem: app/main.py:7:1: error: ModuleNotFoundError: No module named 'fastapii'
+        devbox: problem: requirements.txt:3: error: No matching distribution found for fastapii
 
     every failure, below its line
         build | ERROR: No matching distribution found for fastapii
@@ -74,8 +81,10 @@ from collections.abc import Iterable
 from functools import singledispatch
 
 from devbox.events import (
+    BACK_TO,
     AppExited,
     AppLog,
+    AppRaised,
     BuildFailed,
     BuildStarted,
     BuildStep,
@@ -96,7 +105,7 @@ from devbox.events import (
     WatchResumed,
 )
 from devbox.model import StepState
-from devbox.report.failure import PREFIX, reason_lines
+from devbox.report.failure import PREFIX, problem_lines, reason_lines
 from devbox.report.pulse import step_name
 from devbox.report.text import clean, named, seconds, shorten
 
@@ -163,7 +172,9 @@ def _(event: WatchResumed) -> list[str]:
 
 @lines.register
 def _(event: ChangeIgnored) -> list[str]:
-    return [own(f"{named(event.paths)} touched, {clean(event.reason)}")]
+    touched = own(f"{named(event.paths)} touched, {clean(event.reason)}")
+    # An editor takes the first for the beginning of a round that ends with the second: its list gets empty.
+    return [touched, own("nothing left to build")] if event.reason.startswith(BACK_TO) else [touched]
 
 
 @lines.register
@@ -193,7 +204,8 @@ def _(event: BuildFailed) -> list[str]:
     status = "" if failure.exit_status is None else f" (exit {failure.exit_status})"
     serving = [own(f"  revision {event.serving} keeps serving")] if event.serving else []
     log = [f"build | {clean(line)}" for line in failure.log]
-    return [own(f"build {event.build} failed: {what}{status}"), *log, *_reasons(failure), *serving]
+    failed = own(f"build {event.build} failed: {what}{status}")
+    return [*problem_lines(failure.problems), failed, *log, *_reasons(failure), *serving]
 
 
 @lines.register
@@ -232,7 +244,8 @@ def _(event: ReleaseServed) -> list[str]:
 def _(event: ReleaseFailed) -> list[str]:
     serving = f", revision {event.serving} keeps serving" if event.serving else ""
     what = f"revision {event.revision} failed to start: {clean(event.failure.what)}{serving}"
-    return [own(what), *_app(event.failure.log), *_reasons(event.failure)]
+    log, reasons = _app(event.failure.log), _reasons(event.failure)
+    return [*problem_lines(event.failure.problems), own(what), *log, *reasons]
 
 
 @lines.register
@@ -241,7 +254,12 @@ def _(event: AppLog) -> list[str]:
 
 
 @lines.register
+def _(event: AppRaised) -> list[str]:
+    return problem_lines(event.problems)
+
+
+@lines.register
 def _(event: AppExited) -> list[str]:
     memory = " (out of memory)" if event.out_of_memory else ""
     what = f"revision {event.revision} exited with status {event.exit_status}{memory}"
-    return [own(what), *_app(event.log)]
+    return [*problem_lines(event.problems), own(what), *_app(event.log)]

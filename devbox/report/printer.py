@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self, TextIO
 
-from devbox.events import AppExited, AppLog, Event, ReleaseFailed
+from devbox.events import AppExited, AppLog, Event, Problem, ReleaseFailed
+from devbox.report.failure import problem_lines
 from devbox.report.plain import lines, own
 from devbox.report.pulse import Pulse
 from devbox.report.sink import Sink
@@ -62,6 +63,10 @@ class Plain:
         """Nobody is there to answer."""
         del question, choices
         return ""
+
+    def problems(self, problems: Iterable[Problem]) -> None:
+        """Prints the places of a failure that no event tells."""
+        self._print(problem_lines(problems))
 
     def _without_repeats(self, event: Event) -> Event:
         """An exit's log ends with lines that were already printed as they came."""

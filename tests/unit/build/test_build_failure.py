@@ -62,7 +62,7 @@ def test_a_failing_step_that_said_nothing_is_told_by_its_status_alone() -> None:
             "no such stage",
         ),
         ("failed to solve: rpc error: code = Unknown desc = boom", "boom"),
-        ('failed to compute cache key: "/a" not found: not found', '"/a" not found: not found'),
+        ('failed to compute cache key: "/a" not found: not found', '"/a" not found'),
         ("  something else: failed to solve: it  ", "something else: failed to solve: it"),
     ],
 )

@@ -13,7 +13,7 @@ from devbox.daemon.news import News, failure_of
 from devbox.daemon.work import Source
 from devbox.errors import BuildFailed, ConfigError, DockerfileError, StartFailed
 from devbox.events import BuildFailed as BuildFailedEvent
-from devbox.events import ChangeDetected, ChangeIgnored, ContextNotice, Failure
+from devbox.events import ChangeDetected, ChangeIgnored, ContextNotice, Failure, Problem
 from devbox.model import ChangeSet, Entry, Kind, Snapshot
 
 from .kit import Said, identity
@@ -105,6 +105,11 @@ def test_failures_carry_their_log_where_they_have_one() -> None:
     build = BuildFailed("RUN x", step="RUN x", exit_status=1, log=("a",))
     assert failure_of(build) == Failure(what="RUN x", log=("a",), exit_status=1)
     assert failure_of(ConfigError("w", cause="c")) == Failure(what="w", cause="c")
+    long = StartFailed("exited", log=tuple(map(str, range(100))))
+    problem = Problem(file="x", line=1, message="m")
+    assert failure_of(long, (problem,)) == Failure(
+        what="exited", log=tuple(map(str, range(60, 100))), problems=(problem,)
+    )
 
 
 def test_a_secret_in_the_build_context_is_told_once(tmp_path: Path) -> None:

@@ -356,9 +356,9 @@ async def test_nothing_of_it_goes_on_after_a_cancellation(engine: FakeEngine) ->
     assert asyncio.all_tasks() == before
 
 
-async def test_forty_lines_of_the_log_are_kept(engine: FakeEngine) -> None:
-    container, _ = await started(engine, Behaviour(port=PORT, exits=1, log=tuple(map(str, range(100)))))
-    assert await log_tail(engine, container) == tuple(map(str, range(60, 100)))
+async def test_as_much_of_the_log_is_read_as_a_long_traceback_takes(engine: FakeEngine) -> None:
+    container, _ = await started(engine, Behaviour(port=PORT, exits=1, log=tuple(map(str, range(500)))))
+    assert await log_tail(engine, container) == tuple(map(str, range(100, 500)))
 
 
 async def test_a_log_that_never_comes_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

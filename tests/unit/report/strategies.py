@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from hypothesis import strategies as st
 
-from devbox.events import Event, Failure, StepInfo, TimingsInfo
+from devbox.events import Event, Failure, Problem, StepInfo, TimingsInfo
 from devbox.model import StepState
 
 WORDS = st.text(max_size=30) | st.sampled_from(
@@ -20,8 +20,25 @@ WORDS = st.text(max_size=30) | st.sampled_from(
 NUMBERS = st.integers(0, 12)
 SECONDS = st.floats(0, 5000) | st.sampled_from([float("nan"), float("inf"), -1.0, 0.0])
 LINES = st.lists(WORDS, max_size=20).map(tuple)
+PROBLEMS = st.lists(
+    st.builds(
+        Problem,
+        file=WORDS,
+        line=NUMBERS,
+        column=NUMBERS,
+        severity=st.sampled_from(["error", "warning", "info"]),
+        message=WORDS,
+    ),
+    max_size=3,
+).map(tuple)
 FAILURES = st.builds(
-    Failure, what=WORDS, cause=WORDS, hint=WORDS, log=LINES, exit_status=st.none() | st.integers(0, 255)
+    Failure,
+    what=WORDS,
+    cause=WORDS,
+    hint=WORDS,
+    log=LINES,
+    exit_status=st.none() | st.integers(0, 255),
+    problems=PROBLEMS,
 )
 STEPS = st.builds(
     StepInfo,
@@ -47,6 +64,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(("urls", "paths", "added", "modified", "removed", "log"), LINES),
     "seconds": SECONDS,
     "failure": FAILURES,
+    "problems": PROBLEMS,
     "timings": TIMINGS,
     "exit_status": st.integers(0, 255),
     "out_of_memory": st.booleans(),

@@ -13,6 +13,7 @@ from devbox.errors import DevboxError
 from devbox.events import (
     AppExited,
     AppLog,
+    AppRaised,
     BuildFailed,
     BuildLog,
     BuildStarted,
@@ -24,6 +25,7 @@ from devbox.events import (
     EngineLost,
     Event,
     Failure,
+    Problem,
     ReleaseFailed,
     ReleaseServed,
     ReleaseStarted,
@@ -174,6 +176,11 @@ EXAMPLES: tuple[Event, ...] = (
             hint="check the name in requirements.txt",
             log=("ERROR: No matching distribution found for fastapii",),
             exit_status=1,
+            problems=(
+                Problem(
+                    file="requirements.txt", line=3, message="No matching distribution found for fastapii"
+                ),
+            ),
         ),
         serving=6,
     ),
@@ -192,11 +199,24 @@ EXAMPLES: tuple[Event, ...] = (
     ReleaseFailed(
         revision=7,
         failure=Failure(
-            what="exited with status 3", log=("ModuleNotFoundError: No module named 'fastapii'",)
+            what="exited with status 3",
+            log=("ModuleNotFoundError: No module named 'fastapii'",),
+            problems=(
+                Problem(
+                    file="app/main.py",
+                    line=7,
+                    column=1,
+                    message="ModuleNotFoundError: No module named 'fastapii'",
+                ),
+            ),
         ),
         serving=6,
     ),
     AppLog(revision=7, stream="stdout", line="INFO:     Application startup complete."),
+    AppRaised(
+        revision=7,
+        problems=(Problem(file="app/main.py", line=31, column=12, message="KeyError: 'tea'"),),
+    ),
     AppExited(revision=7, exit_status=1),
     AppExited(revision=7, exit_status=137, out_of_memory=True),
 )
@@ -211,6 +231,17 @@ def test_the_table_in_the_docstring_is_what_is_printed() -> None:
     )
     assert len(heartbeats) == 4
     assert set(told(EXAMPLES)) <= set(table)
+
+
+def test_the_places_of_a_failure_come_before_its_line() -> None:
+    """An editor takes the failure's line for the end of its list."""
+    problem = Problem(file="a b.py", line=3, severity="warning", message="two\nlines \x1b[31mred")
+    failure = Failure(what="exited", problems=(problem,))
+    assert lines(ReleaseFailed(revision=7, failure=failure))[0] == (
+        "devbox: problem: a b.py:3: warning: two lines red"
+    )
+    exited = AppExited(revision=7, exit_status=1, problems=(problem,))
+    assert [line.split(":")[1] for line in lines(exited)] == [" problem", " revision 7 exited with status 1"]
 
 
 def test_a_failed_build_without_a_step_says_what_failed() -> None:

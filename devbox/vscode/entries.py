@@ -1,0 +1,137 @@
+"""What devbox puts into tasks.json and launch.json. Pure.
+
+The names are those of code.visualstudio.com/docs: "Integrate with External Tools via Tasks", its appendix,
+and "Python debugging in VS Code". How a problem matcher with `background` works on the lines of devbox:
+
+    begins   devbox: build 7 started: …         what was listed before is kept until the end, then dropped
+    problem  devbox: problem: app/main.py:7:1: error: …
+    ends     devbox: revision 7 failed to start: …    the list is what was found since the beginning
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+TASKS_VERSION = "2.0.0"
+LAUNCH_VERSION = "0.2.0"
+
+PROBLEM = r"^devbox: problem: (.+?):(\d+)(?::(\d+))?: (error|warning|info): (.*)$"
+BEGINS = r"^devbox: (?:build \d+ started|.+ touched, back to what revision \d+ serves)"
+ENDS = r"^devbox: (?:build \d+ failed|revision \d+ (?:serving|failed to start)|nothing left to build|stopped)"
+
+_WORKSPACE = "${workspaceFolder}"
+
+
+def tasks(folder: str, *, run_on_open: bool, is_default: bool) -> tuple[dict[str, Any], ...]:
+    """The tasks for a project in `folder` of the workspace ('' for the workspace itself).
+
+    `run_on_open` lets VS Code start it when the folder is opened, `is_default` makes it what Run Build Task
+    starts.
+    """
+    runs = {"runOn": "folderOpen", "instanceLimit": 1} if run_on_open else {"instanceLimit": 1}
+    build: str | dict[str, Any] = {"kind": "build", "isDefault": True} if is_default else "build"
+    background = {"isBackground": True, "problemMatcher": _matcher(folder)}
+    shows = {"presentation": {"reveal": "always", "panel": "dedicated", "showReuseMessage": False}}
+    return (
+        {
+            **_task(name_of("up", folder), folder, ["up", "--output", "plain"]),
+            "detail": "Build, serve, and rebuild with every save",
+            **background,
+            "group": build,
+            **shows,
+            "runOptions": runs,
+        },
+        {
+            **_task(name_of("up --debug", folder), folder, ["up", "--debug", "--output", "plain"]),
+            "detail": "The same, under a debugger that waits for VS Code to attach",
+            **background,
+            **shows,
+            "runOptions": {"instanceLimit": 1},
+        },
+        {
+            **_task(name_of("down", folder), folder, ["down"]),
+            "detail": "Stop serving; volumes stay",
+            "problemMatcher": [],
+        },
+    )
+
+
+def configurations(folder: str, port: int, mappings: Iterable[tuple[str, str]]) -> tuple[dict[str, Any], ...]:
+    """The debug configuration that attaches to `devbox up --debug` on this port of this machine; `mappings`
+    are (path in the container, path in the project)."""
+    paths = [
+        {"localRoot": _inside(posixpath.join(folder, local).rstrip("/")), "remoteRoot": remote}
+        for remote, local in mappings
+    ]
+    return (
+        {
+            "name": name_of("attach", folder),
+            "type": "debugpy",
+            "request": "attach",
+            "connect": {"host": "127.0.0.1", "port": port},
+            "pathMappings": paths or [{"localRoot": _inside(folder), "remoteRoot": "."}],
+        },
+    )
+
+
+def compounds(folder: str) -> tuple[dict[str, Any], ...]:
+    """What starts `devbox up --debug` and attaches once it serves."""
+    return (
+        {
+            "name": name_of("debug", folder),
+            "configurations": [name_of("attach", folder)],
+            "preLaunchTask": name_of("up --debug", folder),
+            "stopAll": True,
+        },
+    )
+
+
+def path_mappings(roots: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """(path in the container, path in the project) without those that another one says already, the deepest
+    path in the container first."""
+    found: dict[str, str] = {}
+    for remote, local in roots:
+        found.setdefault(remote, local)
+    needed = [
+        (remote, local)
+        for remote, local in found.items()
+        if not any(
+            other != remote
+            and remote.startswith(other.rstrip("/") + "/")
+            and local == posixpath.join(above, remote[len(other.rstrip("/")) + 1 :])
+            for other, above in found.items()
+        )
+    ]
+    return tuple(sorted(needed, key=lambda pair: (-len(pair[0]), pair[0])))
+
+
+def name_of(what: str, folder: str) -> str:
+    """The label of a task or the name of a configuration: of each project in a workspace another one."""
+    return f"devbox: {what} ({folder})" if folder else f"devbox: {what}"
+
+
+def _task(label: str, folder: str, arguments: list[str]) -> dict[str, Any]:
+    return {
+        "label": label,
+        "type": "process",
+        "command": "devbox",
+        "args": arguments,
+        "options": {"cwd": _inside(folder)},
+    }
+
+
+def _matcher(folder: str) -> dict[str, Any]:
+    return {
+        # VS Code empties an owner's list at the end of each round: no project may empty another one's.
+        "owner": f"devbox {folder}" if folder else "devbox",
+        "source": "devbox",
+        "fileLocation": ["relative", _inside(folder)],
+        "pattern": {"regexp": PROBLEM, "file": 1, "line": 2, "column": 3, "severity": 4, "message": 5},
+        "background": {"activeOnStart": True, "beginsPattern": BEGINS, "endsPattern": ENDS},
+    }
+
+
+def _inside(folder: str) -> str:
+    return f"{_WORKSPACE}/{folder}" if folder not in ("", ".") else _WORKSPACE
