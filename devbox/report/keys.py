@@ -69,17 +69,19 @@ class Decoder:
             elif _BEGUN.fullmatch(self._rest):
                 break
             else:
-                keys += self.settle()
+                keys += self._give_up()
         return keys
 
     def settle(self) -> list[str]:
         """Takes an escape character that nothing followed for what it is: the Esc key."""
-        if not self.waiting:
-            return []
-        alone = self._rest == "\x1b" or self._rest.startswith("\x1b\x1b")
-        # Of a sequence that never ended nothing was a key of its own.
-        self._rest = self._rest[1:] if alone else ""
-        return [ESCAPE] if alone else []
+        return self._give_up() if self.waiting else []
+
+    def _give_up(self) -> list[str]:
+        """Takes what may have begun a sequence away; only a lone escape character was a key of its own."""
+        begun = _BEGUN.match(self._rest)
+        assert begun is not None
+        self._rest = self._rest[begun.end() :]
+        return [ESCAPE] if begun[0] == "\x1b" else []
 
     def _skip_paste(self) -> bool:
         """Drops pasted text; False where its end is yet to come."""

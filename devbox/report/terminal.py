@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import select
 import signal
 import termios
 import threading
@@ -105,7 +106,7 @@ class Terminal:
             quiet[_LOCAL_MODES] &= ~termios.ICANON
             # A read returns at once, whoever else may read there: it must not hold the event loop.
             quiet[_CHARACTERS][termios.VMIN] = quiet[_CHARACTERS][termios.VTIME] = 0
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, quiet)
+        termios.tcsetattr(descriptor, termios.TCSANOW, quiet)
 
     def _handle(
         self, number: int, handler: Callable[[int, FrameType | None], None] | signal.Handlers
@@ -123,17 +124,19 @@ class Terminal:
             return
         with contextlib.suppress(OSError, termios.error):
             if in_foreground(descriptor):
-                termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+                termios.tcsetattr(descriptor, termios.TCSANOW, before)
                 # what was typed blindly is not meant for the shell
                 termios.tcflush(descriptor, termios.TCIFLUSH)
 
     def _say(self, text: str) -> None:
-        """Writes past the stream: in a signal handler the stream may be in the middle of a write."""
+        """Writes past the stream: in a signal handler the stream may be in the middle of a write. Into a
+        terminal that nobody reads nothing is written: it would keep the end waiting."""
         if self._descriptor is None:
             self._sink.write(text)
         elif not self._sink.closed:
-            with contextlib.suppress(OSError):
-                os.write(self._descriptor, text.encode("ascii"))
+            with contextlib.suppress(OSError, ValueError):
+                if select.select((), (self._descriptor,), (), 0)[1]:
+                    os.write(self._descriptor, text.encode("ascii"))
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         del frame

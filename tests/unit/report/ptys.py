@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parents[3]
 XTERM = {"TERM": "xterm-256color"}
 BEGINS_AN_UPDATE = "\x1b[?2026h"
 
-# A shell in small: the program runs in a process group of its own, in front, and may be stopped. SIGUSR1
-# is its bg, SIGUSR2 its fg.
+# A shell in small: the program runs in a process group of its own, in the foreground, and may be stopped.
+# SIGUSR1 is its bg, SIGUSR2 its fg.
 SHELL = """
 import fcntl, os, signal, sys, termios, time
 fcntl.ioctl(1, termios.TIOCSCTTY, 0)
@@ -153,3 +153,15 @@ class Screen:
 
         until(written)
         self.written = self.written.partition(words)[2]
+
+    def until_ended(self, process: subprocess.Popen[bytes]) -> int:
+        """Reads until the process has ended; its exit code."""
+
+        def ended() -> bool:
+            self.written += drained(self._master)
+            return process.poll() is not None
+
+        until(ended)
+        self.written += drained(self._master)
+        assert process.returncode is not None
+        return process.returncode

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 import io
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -239,3 +240,41 @@ def test_no_event_brings_a_sequence_of_its_own(events: list[Event]) -> None:
         live.message("stopping …")
     rest = OUR_SEQUENCES.sub("", stream.getvalue())
     assert not [character for character in rest if unicodedata.category(character) == "Cc"]
+
+
+async def shortly(condition: Callable[[], bool]) -> None:
+    """Waits for a condition, 20 seconds at most."""
+    for _ in range(2000):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come")
+
+
+async def test_at_rest_it_ticks_once_a_second_and_something_new_wakes_it() -> None:
+    stream = Written()
+    with Live(stream, XTERM) as live:
+        assert live.pace == 1.0
+        for event in sessions.stamped(sessions.several_rounds()):
+            live(event)
+        live.tick()
+        rest = stream.writes
+        await asyncio.sleep(0.25)
+        assert stream.writes == rest
+        live(AppLog(revision=7, stream="stdout", line="news"))
+        assert stream.writes == rest
+        await shortly(lambda: "news" in stream.getvalue())
+
+
+async def test_on_an_event_loop_clocks_move_by_themselves() -> None:
+    stream = Written()
+    with Live(stream, XTERM) as live:
+        for event in sessions.stamped(sessions.dependency_build()):
+            live(event)
+        drawn = stream.writes
+        await shortly(lambda: stream.writes >= drawn + 3)
+
+
+async def test_a_question_that_nobody_can_answer_is_answered_at_once() -> None:
+    with Live(Written(), XTERM) as live:
+        assert await live.ask("stop it?", {"s": "stop"}) == ""

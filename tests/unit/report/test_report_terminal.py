@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import termios
 
@@ -79,20 +80,32 @@ def test_the_settings_are_the_same_before_and_after_any_end(ending: str) -> None
     with on_a_terminal(WITH_KEYS, f"await asyncio.sleep(0.3); {ENDINGS[ending]}") as (process, master, slave):
         before = termios.tcgetattr(slave)
         screen = Screen(master)
-        screen.shows("keys") if ending == "answered" else until(lambda: quiet(slave))
+        screen.shows("keys")
+        assert termios.tcgetattr(slave) != before
         if ending == "answered":
             os.write(master, b"q")
             screen.shows("the application runs")
             os.write(master, b"s")
+        screen.until_ended(process)
+        assert termios.tcgetattr(slave) == before
+    for mode in ("25", "7", "2004"):
+        on, off = f"\x1b[?{mode}h", f"\x1b[?{mode}l"
+        entered, left = (on, off) if mode == "2004" else (off, on)
+        assert screen.written.rindex(left) > screen.written.rfind(entered)
+
+
+def test_a_terminal_that_nobody_reads_keeps_no_end_waiting() -> None:
+    with on_a_terminal(WITH_KEYS, "[show.message(str(number)) for number in range(10 ** 9)]") as (
+        process,
+        master,
+        slave,
+    ):
+        before = termios.tcgetattr(slave)
+        until(lambda: quiet(slave))
+        until(lambda: not select.select((), (slave,), (), 0)[1])
+        os.kill(os.tcgetpgrp(master), signal.SIGTERM)
         process.wait(20)
         assert termios.tcgetattr(slave) == before
-        screen.written += drained(master)
-    for left, entered in (
-        ("\x1b[?25h", "\x1b[?25l"),
-        ("\x1b[?2004l", "\x1b[?2004h"),
-        ("\x1b[?7h", "\x1b[?7l"),
-    ):
-        assert screen.written.rindex(left) > screen.written.rfind(entered)
 
 
 def test_keys_act_and_what_is_no_key_does_not() -> None:
@@ -128,7 +141,7 @@ def test_a_question_is_answered_by_its_keys_only() -> None:
         os.write(master, b"q")
         screen.shows("the application runs")
         os.write(master, b"s")
-        assert process.wait(20) == 0
+        assert screen.until_ended(process) == 0
         assert not quiet(slave)
 
 
@@ -163,8 +176,8 @@ def test_without_a_keyboard_there_are_no_keys() -> None:
             assert quiet(slave)
             assert termios.tcgetattr(slave)[3] & termios.ICANON
             os.write(master, b"\x03")
-            process.wait(20)
-            assert "rebuild" not in screen.written + drained(master)
+            screen.until_ended(process)
+            assert "rebuild" not in screen.written
     finally:
         os.close(nothing)
 
