@@ -21,18 +21,20 @@ SETTINGS_STAY = "the former settings stay"
 """How the reason of a `change.ignored` ends that refuses changed settings."""
 
 
-class _Event(BaseModel):
+class _Told(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-    v: Literal[1] = VERSION
-    seq: int = 0
-    at: float = 0.0
 
     @model_validator(mode="before")
     @classmethod
     def _printable(cls, value: object) -> object:
         """File names need not be UTF-8, JSON must be: undecodable bytes become backslash escapes."""
         return _escaped(value)
+
+
+class _Event(_Told):
+    v: Literal[1] = VERSION
+    seq: int = 0
+    at: float = 0.0
 
 
 def _escaped(value: object) -> object:
@@ -45,14 +47,12 @@ def _escaped(value: object) -> object:
     return value
 
 
-class Problem(BaseModel):
+class Problem(_Told):
     """A place in the project that a failure points at, and what is wrong there.
 
     `file` is relative to the project's folder, with forward slashes; `line` and `column` count from 1, and
     column 0 means the whole line.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: str
     line: int
@@ -61,10 +61,8 @@ class Problem(BaseModel):
     message: str
 
 
-class Failure(BaseModel):
+class Failure(_Told):
     """What failed, why, what to do next, the last lines of the log that shows it, and where to look."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     what: str
     cause: str = ""
@@ -164,10 +162,8 @@ class BuildStarted(_Event):
     expected: dict[str, str] = Field(default_factory=dict)
 
 
-class StepInfo(BaseModel):
+class StepInfo(_Told):
     """One instruction of a build; `seconds` is its duration so far."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     index: int
     total: int
@@ -256,10 +252,8 @@ class ReleaseStarted(_Event):
     reason: str = ""
 
 
-class TimingsInfo(BaseModel):
+class TimingsInfo(_Told):
     """Where the seconds between the first write seen and the first answer of the new code went."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     detect: float = 0.0
     context: float = 0.0

@@ -34,7 +34,7 @@ def plain_table(shown: Sequence[BuildRecord], slow: Sequence[SlowStep]) -> Itera
         counts = f"{'-':>3}  {'-':>6}" if build.release_only else f"{build.ran:3}  {build.cached:6}"
         took = "".join(_seconds(getattr(build.timings, name)) for name in _PHASES)
         when = f"{words.day(build.at)} {words.clock(build.at)}"
-        yield f"{build.number:5}  {when}  {build.went:12}  {counts}{took}  {words.cause(build)}".rstrip()
+        yield f"{build.number:5}  {when}  {words.went(build):12}  {counts}{took}  {words.cause(build)}".rstrip()
         for note in words.notes(build):
             yield f"{'':5}  {_NOTES[note.kind]}{note.within(_LONGEST)}"
     if slow:
@@ -49,7 +49,7 @@ def plain_table(shown: Sequence[BuildRecord], slow: Sequence[SlowStep]) -> Itera
 def plain_timeline(build: BuildRecord, log: Sequence[str]) -> Iterator[str]:
     """One line a stage and step: where it begins on the build's clock, how long it took, what it was."""
     when = f"{words.day(build.at)} {words.clock(build.at)}"
-    yield f"build {build.number}: {build.went}, {when}, {words.cause(build)}".rstrip(", ")
+    yield f"build {build.number}: {words.went(build)}, {when}, {words.cause(build)}".rstrip(", ")
     if build.changed:
         yield f"changed: {', '.join(map(clean, build.changed))}"
     if build.reason:

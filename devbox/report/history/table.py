@@ -98,7 +98,7 @@ class _Table:
     def __init__(self, shown: Sequence[BuildRecord], width: int, colour: bool) -> None:
         self._width, self._colour = width, colour
         self._wide = width >= _WIDE
-        self._how = max((len(build.went) for build in shown), default=0)
+        self._how = max((len(words.went(build)) for build in shown), default=0)
         self._how = max(self._how, len("how"))
         self._count, self._seconds = (6, _SECONDS) if self._wide else (5, _SECONDS - 1)
         self._number = max((len(str(build.number)) for build in shown), default=1)
@@ -127,7 +127,7 @@ class _Table:
         took = build.timings
         row = Text(f"{_MARGIN}{build.number:>{self._number}}", style=dim)
         row.append(f"{_GAP}{words.clock(build.at)[:5]}", style=DIM)
-        row.append(_GAP).append(f"{build.went:{self._how}}", style=style_of(build))
+        row.append(_GAP).append(f"{words.went(build):{self._how}}", style=style_of(build))
         row.append(f"{_GAP}{self._counts(build)}", style=DIM)
         if self._wide:
             row.append(f"{_GAP}{_duration(took.build, self._seconds)}", style=DIM)

@@ -85,7 +85,9 @@ def timeline_lines(build: BuildRecord, project: str, log: Sequence[str], *, widt
 
 def _head(build: BuildRecord) -> Iterator[Text]:
     when = f"{words.day(build.at)} {words.clock(build.at)}"
-    yield Text.assemble(_MARGIN, (build.went, style_of(build)), f"   {words.cause(build)}   ", (when, DIM))
+    yield Text.assemble(
+        _MARGIN, (words.went(build), style_of(build)), f"   {words.cause(build)}   ", (when, DIM)
+    )
     if len(build.changed) > 1:
         yield Text.assemble(_MARGIN, ("changed   ", DIM), ", ".join(map(clean, build.changed)))
     if build.reason:

@@ -23,6 +23,11 @@ def clock(at: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(at))
 
 
+def went(build: BuildRecord) -> str:
+    """How it went, in one word."""
+    return clean(build.went)
+
+
 def cause(build: BuildRecord) -> str:
     """What the build followed, in one line."""
     return clean(build.cause)
