@@ -34,7 +34,8 @@ def plain_table(shown: Sequence[BuildRecord], slow: Sequence[SlowStep]) -> Itera
         counts = f"{'-':>3}  {'-':>6}" if build.release_only else f"{build.ran:3}  {build.cached:6}"
         took = "".join(_seconds(getattr(build.timings, name)) for name in _PHASES)
         when = f"{words.day(build.at)} {words.clock(build.at)}"
-        yield f"{build.number:5}  {when}  {words.went(build):12}  {counts}{took}  {words.cause(build)}".rstrip()
+        went = f"{words.went(build):12}"
+        yield f"{build.number:5}  {when}  {went}  {counts}{took}  {words.cause(build)}".rstrip()
         for note in words.notes(build):
             yield f"{'':5}  {_NOTES[note.kind]}{note.within(_LONGEST)}"
     if slow:
