@@ -28,6 +28,7 @@ fmt: .venv/installed ## format, and fix what can be fixed
 
 docs: .venv/installed ## write what the program tells about itself into docs/
 	$(PYTHON) -m scripts.manual
+	$(PYTHON) -m scripts.api_page
 
 bench: engine ## measure a save against the other ways
 	$(WITH_ENGINE) $(PYTHON) -m bench

@@ -47,6 +47,7 @@ def application(control: Controls) -> FastAPI:
         redoc_url=None,
         openapi_url="/v1/openapi.json",
         responses={
+            400: {"model": models.Refusal, "description": "The body is no JSON."},
             409: {"model": models.Refusal, "description": "It cannot be done now, or not at all."},
             503: {"model": models.Refusal, "description": "The engine does not answer, or refuses."},
         },

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
 from devbox.events import Event, Failure
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _no_number(value: object) -> object:
+    """JSON Schema takes 5.0 for an integer, and neither "5" nor true for a number; pydantic takes all."""
+    if isinstance(value, bool | str):
+        raise ValueError("a number is wanted")  # noqa: TRY004 - pydantic turns only this one into an answer
+    return value
+
+
+_Number = BeforeValidator(_no_number)
 
 
 class Status(_Model):
@@ -41,20 +51,20 @@ class Status(_Model):
 class RebuildOrder(_Model):
     """How to build what is on disk though nothing changed."""
 
-    no_cache: bool = Field(False, description="run every step")
-    pull: bool = Field(False, description="fetch base images anew")
+    no_cache: StrictBool = Field(False, description="run every step")
+    pull: StrictBool = Field(False, description="fetch base images anew")
 
 
 class RollbackOrder(_Model):
     """Which revision is to serve again."""
 
-    revision: int = Field(0, ge=0, le=2**31, description="0: the one before what serves")
+    revision: Annotated[int, _Number] = Field(0, ge=0, le=2**31, description="0: the one before what serves")
 
 
 class WaitOrder(_Model):
     """How long to wait."""
 
-    timeout: float = Field(600.0, ge=0, le=86400, description="seconds")
+    timeout: Annotated[float, _Number] = Field(600.0, ge=0, le=86400, description="seconds")
 
 
 class Begun(_Model):

@@ -1,0 +1,186 @@
+"""The control API on its socket, with nothing behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from schemathesis.checks import load_all_checks
+
+from devbox.daemon.api import SOCKET, models
+from devbox.daemon.api.app import application
+from devbox.daemon.api.ask import ask
+from devbox.daemon.api.client import Client
+from devbox.daemon.api.server import control_api
+from devbox.daemon.hub import Hub
+from devbox.daemon.lock import make_runtime_directory
+from devbox.errors import EngineUnreachable, Refused, UsageError
+from devbox.events import ChangeIgnored, Event, Failure, SessionStarted, SessionStopped
+
+
+class Nothing:
+    """Answers everything; `refusal` is raised instead of an answer to an order."""
+
+    def __init__(self) -> None:
+        self.hub = Hub()
+        self.refusal: Exception | None = None
+        self.stopped = False
+
+    def status(self) -> models.Status:
+        return models.Status(
+            project="shop",
+            root="/shop",
+            state="serving",
+            revision=3,
+            image="sha256:1",
+            container="devbox-shop-r3",
+            urls=("http://127.0.0.1:8000",),
+            building=0,
+            failed=4,
+            failure=Failure(what="build 4 failed"),
+            paused=False,
+            standby=True,
+            engine="fake",
+            engine_lost=False,
+            config_hash="abc",
+            version="0",
+            pid=1,
+            last=self.hub.last,
+        )
+
+    async def rebuild(self, order: models.RebuildOrder) -> models.Begun:
+        return self._begun(5 if order.no_cache else 4)
+
+    async def restart(self) -> models.Begun:
+        return self._begun(3)
+
+    async def rollback(self, order: models.RollbackOrder) -> models.Begun:
+        return self._begun(order.revision or 2)
+
+    async def pause(self) -> models.Watching:
+        return models.Watching(paused=True)
+
+    async def resume(self) -> models.Watching:
+        return models.Watching(paused=False)
+
+    async def wait(self, order: models.WaitOrder) -> models.Waited:
+        return models.Waited(result="serving", revision=3, building=0, failure=None)
+
+    async def revisions(self) -> models.Revisions:
+        return models.Revisions(serving=3, kept=(1, 2, 3))
+
+    def stop(self) -> None:
+        self.stopped = True
+
+    def kept(self, after: int) -> Iterator[Event]:
+        return self.hub.kept(after)
+
+    def follow(self, after: int) -> AsyncIterator[Event]:
+        return self.hub.follow(after)
+
+    def _begun(self, number: int) -> models.Begun:
+        if self.refusal is not None:
+            raise self.refusal
+        return models.Begun(number=number, after=self.hub.last)
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="dbx-", dir="/tmp") as runtime:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+        yield tmp_path
+
+
+async def wait_for(reached: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not reached():  # noqa: ASYNC110 - there is nothing to be woken by
+            await asyncio.sleep(0.01)
+
+
+async def test_every_order_is_answered_or_refused_with_its_exit_code(root: Path) -> None:
+    control, client = Nothing(), Client(root)
+    async with control_api(make_runtime_directory(root), control):
+        assert (await client.status()).failed == 4
+        assert (await client.rebuild(models.RebuildOrder(no_cache=True, pull=False))).number == 5
+        assert (await client.restart()).number == 3
+        assert (await client.rollback(models.RollbackOrder(revision=1))).number == 1
+        assert (await client.pause()).paused
+        assert not (await client.resume()).paused
+        assert (await client.wait(models.WaitOrder(timeout=1))).result == "serving"
+        assert (await client.revisions()).kept == (1, 2, 3)
+        await client.stop()
+        assert control.stopped
+        control.refusal = UsageError("there is nothing", cause="why", hint="do")
+        with pytest.raises(Refused, match="there is nothing: why") as refused:
+            await client.restart()
+        assert (refused.value.exit_code, refused.value.hint) == (2, "do")
+        control.refusal = EngineUnreachable("the engine does not answer")
+        with pytest.raises(Refused) as refused:
+            await client.restart()
+        assert refused.value.exit_code == 3
+    with pytest.raises(UsageError, match="no devbox runs"):
+        await client.status()
+
+
+async def test_followers_read_to_the_end_of_the_session(root: Path) -> None:
+    control, client = Nothing(), Client(root)
+    control.hub(SessionStarted(seq=1, project="shop", root="/", urls=(), engine="e", version="0"))
+    got: list[Event] = []
+
+    async def follow() -> None:
+        got.extend([event async for event in client.follow()])
+
+    async with control_api(make_runtime_directory(root), control):
+        await client.status()
+        following = asyncio.create_task(follow())
+        await wait_for(lambda: control.hub.following == 1)
+        control.hub(ChangeIgnored(seq=2, reason="nothing changed"))
+        control.hub(SessionStopped(seq=3, reason="Ctrl-C"))
+        control.hub.close()
+        await asyncio.wait_for(following, 10)
+    assert [event.seq for event in got] == [1, 2, 3]
+
+
+async def test_server_sent_events_carry_their_number_and_kind(root: Path) -> None:
+    control, directory = Nothing(), make_runtime_directory(root)
+    control.hub(ChangeIgnored(seq=7, reason="nothing changed"))
+    control.hub.close()
+    async with control_api(directory, control):
+        reader, writer = await asyncio.open_unix_connection(str(directory / SOCKET))
+        writer.write(b"GET /v1/events/follow HTTP/1.0\r\nHost: d\r\nAccept: text/event-stream\r\n\r\n")
+        said = await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+    assert b"text/event-stream" in said
+    assert b"\r\n\r\nid: 7\nevent: change.ignored\ndata: {" in said
+
+
+async def test_a_client_that_reads_nothing_keeps_nobody_from_ending(root: Path) -> None:
+    control, directory = Nothing(), make_runtime_directory(root)
+    async with control_api(directory, control):
+        idle = socket.socket(socket.AF_UNIX)
+        idle.connect(str(directory / SOCKET))
+        idle.sendall(b"GET /v1/events/follow HTTP/1.0\r\nHost: d\r\n\r\n")
+        assert (await ask(directory, "GET", "status"))["project"] == "shop"
+        for seq in range(1, 20_000):
+            control.hub(ChangeIgnored(seq=seq, reason="nothing changed" * 20))
+            if not seq % 500:
+                await asyncio.sleep(0)
+        assert (await ask(directory, "GET", "status"))["last"] == 19_999
+        control.hub.close()
+    idle.close()
+
+
+schema = schemathesis.openapi.from_asgi("/v1/openapi.json", application(Nothing()))
+load_all_checks()
+
+
+# A stream that ends with the session is followed above.
+@schema.exclude(path="/v1/events/follow").parametrize()
+def test_the_api_keeps_to_its_own_description(case: schemathesis.Case[Any]) -> None:
+    case.call_and_validate()
