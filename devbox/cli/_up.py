@@ -90,8 +90,9 @@ def up(
 
     def act() -> Coroutine[Any, Any, int]:
         from devbox.config import parse_flags
+        from devbox.daemon.keypresses import Keypresses
         from devbox.daemon.lock import holder, runtime_directory
-        from devbox.report import renderer
+        from devbox.report import can_be_live, renderer
 
         flags = parse_flags(
             environment=tuple(env or ()),
@@ -108,6 +109,9 @@ def up(
             debug_port=debug_port,
         )
         chosen = output.value if output else None
+        keys = Keypresses(path)
+        live = chosen == "live" or (chosen is None and can_be_live(sys.stdout, os.environ))
+        asks = live and sys.stdin.isatty()
         runs = watch and not background and holder(runtime_directory(path)) is not None
 
         async def join() -> int:
@@ -115,8 +119,9 @@ def up(
 
             if detach:
                 return await until_served(path, flags, os.environ, typer.echo, wait=wait)
-            with renderer(chosen, sys.stdout, os.environ) as shown:
-                return await attach(path, flags, os.environ, shown)
+            with renderer(chosen, sys.stdout, os.environ, keys) as shown:
+                keys.say = shown.message
+                return await attach(path, flags, os.environ, shown, asks=asks)
 
         async def begin() -> int:
             from devbox.daemon.background import begin
@@ -130,7 +135,9 @@ def up(
             # What is imported stays: the collector need not look at it again and again.
             gc.freeze()
             gc.enable()
-            with renderer("background" if background else chosen, sys.stdout, os.environ) as shown:
+            shows = "background" if background else chosen
+            with renderer(shows, sys.stdout, os.environ, keys) as shown:
+                keys.say = shown.message
                 return await run_session(path, flags, os.environ, shown, watch=watch)
 
         if runs:

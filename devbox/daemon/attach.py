@@ -20,6 +20,8 @@ from devbox.report.waited import waited_lines
 
 EXIT_INTERRUPTED = 130
 _SERVES_WITHIN = 600.0
+_LEAVE, _STOP = "d", "s"
+_CHOICES = {_LEAVE: "detach", _STOP: "stop it"}
 
 
 async def refuse_other_settings(
@@ -60,26 +62,55 @@ async def until_served(
     return 0 if waited.result == "serving" else 1
 
 
-async def attach(root: Path, flags: Mapping[str, Any], environ: Mapping[str, str], shown: Renderer) -> int:
-    """Shows what the devbox that runs the project says, from its beginning on, until it ends, Ctrl-C or
-    nobody reads; that devbox goes on. Returns the exit code; raises what its API raises, and AlreadyRunning
-    for flags of other settings."""
+async def attach(
+    root: Path, flags: Mapping[str, Any], environ: Mapping[str, str], shown: Renderer, *, asks: bool
+) -> int:
+    """Shows what the devbox that runs the project says, from its beginning on, until it ends, somebody
+    leaves, or nobody reads.
+
+    With `asks` Ctrl-C asks whether to leave or to stop it, else it leaves; that devbox goes on then. Returns
+    the exit code; raises what its API raises, and AlreadyRunning for flags of other settings.
+    """
     client = Client(root)
     await refuse_other_settings(client, root, flags, environ)
     with _interrupted() as interrupted:
         async with ticking(shown, interrupted.set):
             showing = asyncio.create_task(_show(client, shown))
-            waiting = asyncio.create_task(interrupted.wait())
-            await asyncio.wait({showing, waiting}, return_when=asyncio.FIRST_COMPLETED)
-            waiting.cancel()
-            if showing.done():
+            try:
+                while not await _either(showing, interrupted):
+                    choice = await _choice(shown, interrupted) if asks and not shown.closed else _LEAVE
+                    if choice == _STOP:
+                        await client.stop()
+                    elif choice == _LEAVE:
+                        status = await client.status()
+                        shown.message(f"left; devbox goes on (process {status.pid}); devbox down ends it")
+                        return 0 if asks else EXIT_INTERRUPTED
                 await showing
                 return 0
-            showing.cancel()
-            await asyncio.wait({showing})
-            status = await client.status()
-            shown.message(f"left; devbox goes on (process {status.pid}); devbox down ends it")
-            return EXIT_INTERRUPTED
+            finally:
+                showing.cancel()
+                await asyncio.wait({showing})
+
+
+async def _either(showing: asyncio.Task[None], interrupted: asyncio.Event) -> bool:
+    """True once all is shown, False once somebody interrupts."""
+    waiting = asyncio.create_task(interrupted.wait())
+    await asyncio.wait({showing, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    return showing.done()
+
+
+async def _choice(shown: Renderer, interrupted: asyncio.Event) -> str:
+    """What somebody who interrupted wants, '' for nothing after all; a second Ctrl-C leaves."""
+    interrupted.clear()
+    asking = asyncio.ensure_future(shown.ask("devbox goes on without this window", _CHOICES))
+    again = asyncio.create_task(interrupted.wait())
+    await asyncio.wait({asking, again}, return_when=asyncio.FIRST_COMPLETED)
+    choice = asking.result() if asking.done() else _LEAVE
+    for task in (asking, again):
+        task.cancel()
+    interrupted.clear()
+    return choice
 
 
 async def _show(client: Client, shown: Renderer) -> None:
