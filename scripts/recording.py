@@ -12,7 +12,8 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from devbox.events import AppLog, BuildFailed, Event, ReleaseFailed, ReleaseServed, from_json
@@ -22,6 +23,7 @@ PROJECT = "shop"
 GREETINGS = ("Hello!", "Hello, world!", "Welcome!", "Welcome to the shop!", "What would you like?")
 REQUIREMENT = "humanize>=4"
 PATIENCE = 600.0
+DEVBOX = (sys.executable, "-m", "devbox")
 
 
 def is_request(event: Event) -> bool:
@@ -35,8 +37,9 @@ class Session:
     def __init__(self, project: Path) -> None:
         self.events: list[Event] = []
         self._arrived: queue.Queue[Event | None] = queue.Queue()
-        command = [str(Path(sys.executable).with_name("devbox")), "up", str(project), "--output", "jsonl"]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        self._process = subprocess.Popen(
+            [*DEVBOX, "up", str(project), "--output", "jsonl"], stdout=subprocess.PIPE
+        )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -78,14 +81,24 @@ class Session:
         self._reader.join(10)
 
 
-def run_sample(sample: Path) -> list[Event]:
-    """The events of a session on a copy of the sample: first build, edits, a dependency, a mistake, its
-    repair, each followed by a request."""
+@contextmanager
+def copied(sample: Path) -> Iterator[Path]:
+    """A copy of the sample under a name of its own; nothing is left of it afterwards."""
     with tempfile.TemporaryDirectory() as directory:
         project = Path(directory) / PROJECT
         shutil.copytree(sample, project)
         settings = project / "devbox.toml"
         settings.write_text(settings.read_text().replace(f"{sample.name}-data", f"{PROJECT}-data"))
+        try:
+            yield project
+        finally:
+            subprocess.run([*DEVBOX, "down", str(project), "--volumes"], timeout=120, check=False)
+
+
+def run_sample(sample: Path) -> list[Event]:
+    """The events of a session on a copy of the sample: first build, edits, a dependency, a mistake, its
+    repair, each followed by a request."""
+    with copied(sample) as project:
         source, requirements = project / "app" / "main.py", project / "requirements.txt"
         greet = re.compile(r"^GREETING = .*$", re.MULTILINE)
         session = Session(project)
@@ -109,8 +122,6 @@ def run_sample(sample: Path) -> list[Event]:
             save(f'"{GREETINGS[-1]}"')
         finally:
             session.stop()
-            down = [str(Path(sys.executable).with_name("devbox")), "down", str(project), "--volumes"]
-            subprocess.run(down, timeout=120, check=False)
         return session.events
 
 
