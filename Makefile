@@ -33,8 +33,9 @@ docs: .venv/installed ## write what the program tells about itself into docs/
 bench: engine ## measure a save against the other ways
 	$(WITH_ENGINE) $(PYTHON) -m bench
 
-picture: engine ## draw the README's picture
-	$(WITH_ENGINE) $(PYTHON) scripts/picture.py
+picture: engine ## draw the README's picture, and those of the screen
+	$(WITH_ENGINE) $(PYTHON) -m scripts.picture
+	$(WITH_ENGINE) $(PYTHON) -m scripts.screenshots
 
 clean: ## remove what make made in this checkout
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/out

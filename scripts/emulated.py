@@ -35,7 +35,7 @@ class Emulated:
         self._process, self._terminal = pty.fork()
         if self._process == 0:
             fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-            os.execvpe(command[0], command, {**environ, "TERM": "xterm-256color", "PYTHONUTF8": "1"})
+            os.execvpe(command[0], list(command), {**environ, "TERM": "xterm-256color", "PYTHONUTF8": "1"})
 
     def wait_for(self, pattern: str, patience: float) -> None:
         """Reads until the pattern is found on the screen; raises SystemExit when it does not come within
@@ -99,7 +99,7 @@ class Emulated:
 def _faint_as_blinking(sequence: re.Match[str]) -> str:
     """pyte knows no faint text; nothing here blinks."""
     given = sequence[1].split(";")
-    parameters = []
+    parameters: list[str] = []
     while given:
         # The 2 of a colour in 24 bits means something else.
         colour = 5 if given[:2] in (["38", "2"], ["48", "2"]) else 3 if given[0] in ("38", "48") else 0

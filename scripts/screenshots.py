@@ -23,8 +23,8 @@ ROWS = 30
 GREETINGS = ("Hello!", "Hello, world!", "Welcome!", "Welcome to the shop!")
 GREETING = re.compile(r"^GREETING = .*$", re.MULTILINE)
 SCREENS = {
-    "first-build": "devbox in a terminal: the first build, its steps and their clocks, the cached ones marked",
-    "serving": "devbox in a terminal: a revision serves, a standby is ready; where the last save's time went",
+    "first-build": "devbox in a terminal: the first build, step by step, the cached ones marked",
+    "serving": "devbox in a terminal: a revision serves, a standby is ready, and where the time went",
     "failed-build": "devbox in a terminal: a build that failed, why, and the revision that keeps serving",
     "failed-start": "devbox in a terminal: a save that does not start, its traceback, and who keeps serving",
     "paused": "devbox in a terminal: saves wait until watching goes on",
