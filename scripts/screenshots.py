@@ -15,10 +15,11 @@ import uuid
 from pathlib import Path
 
 from scripts.emulated import Emulated
-from scripts.recording import DEVBOX, PATIENCE, copied
+from scripts.recording import DEVBOX, copied
 from scripts.svg import picture
 
 COLUMNS = 92
+PATIENCE = 120.0
 ROWS = 30
 GREETINGS = ("Hello!", "Hello, world!", "Welcome!", "Welcome to the shop!")
 GREETING = re.compile(r"^GREETING = .*$", re.MULTILINE)
@@ -49,8 +50,10 @@ class Tour:
         return self._drawn("first-build")
 
     def serving(self) -> str:
-        self._wait_for(r"revision 1 serving · standby ready")
-        for number, greeting in enumerate(GREETINGS, 2):
+        self._wait_for(r"revision \d+ serving · standby ready")
+        # Images of an earlier run are kept, and the numbers go on from theirs.
+        first = int(re.findall(r"revision (\d+) serving", self._terminal.text)[0])
+        for number, greeting in enumerate(GREETINGS, first + 1):
             self._save(f'"{greeting}"')
             self._wait_for(rf"revision {number} serving · standby ready")
             self._ask()

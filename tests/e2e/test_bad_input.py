@@ -177,10 +177,10 @@ def test_odd_names_links_and_sockets_in_the_context_are_served(project: Path, st
     assert answer(up.url, "/read/code/linked") == "c"
 
 
-def test_a_second_up_on_one_project(project: Path, start: StartUp) -> None:
+def test_a_second_up_on_one_project_with_other_settings(project: Path, start: StartUp) -> None:
     up = start()
     up.served(bound=120)
-    done = run("up", str(project))
+    done = run("up", str(project), "-e", "OTHER=1")
     assert done.returncode == 4
     assert str(up.process.pid) in done.stderr
     assert answer(up.url) == "one"
