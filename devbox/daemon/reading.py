@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,7 +12,8 @@ from devbox.daemon.work import Source
 from devbox.errors import ConfigError, DevboxError, UsageError
 from devbox.watch import Look, Reason
 
-_SAVING = 0.1
+# A disk that is busy may keep a writer waiting between truncating a file and filling it.
+_SAVING = 0.3
 _BEGUN_BY_THEN = 0.05
 
 
@@ -29,6 +31,7 @@ class Reading:
     def __init__(self, project: Project, news: News, look_again: Callable[[float], None]) -> None:
         self._project, self._news, self._look_again = project, news, look_again
         self._failed = self._told = ""
+        self._failed_at = 0.0
 
     async def reload(self, look: Look) -> bool | Unusable:
         """Takes settings into force that were written since; true where there were any."""
@@ -58,9 +61,12 @@ class Reading:
         return source
 
     def _unreadable(self, error: UsageError, look: Look) -> Unusable | None:
-        """What is being saved at this very moment is looked at again first."""
+        """What is being saved at this very moment is looked at again first: also by looks that follow upon
+        each other, as they do for one save."""
+        now = time.monotonic()
         if self._failed != str(error):
-            self._failed = str(error)
+            self._failed, self._failed_at = str(error), now
+        if now - self._failed_at < _SAVING:
             self._look_again(_SAVING)
             return None
         if self._told != str(error):

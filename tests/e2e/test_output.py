@@ -76,7 +76,9 @@ def test_plain_lines_are_those_of_the_contract(folder: Path, start: StartUp) -> 
         # A text that no build has seen, so that its COPY cannot come from the cache.
         write_server(folder, folder.name)
         wait_until(lambda: log.read_text().count(" serving http") == 2, "the second revision")
-        (folder / "Dockerfile").write_text("FROM python:3.13-slim\nRUN echo no && exit 1\n")
+        # At once: a file that is found truncated has a failure of its own.
+        (folder.parent / "new").write_text("FROM python:3.13-slim\nRUN echo no && exit 1\n")
+        (folder.parent / "new").replace(folder / "Dockerfile")
         wait_until(lambda: " failed: " in log.read_text(), "the failure")
     finally:
         process.send_signal(signal.SIGINT)
