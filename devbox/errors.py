@@ -27,6 +27,9 @@ Each error says what failed (the message), why (`cause`), and what to do next (`
 
 from __future__ import annotations
 
+EXIT_INTERRUPTED = 130
+"""What a process exits with that Ctrl-C ended: no error of ours."""
+
 
 class DevboxError(Exception):
     """An error with what failed, why, and the next step; `exit_code` is the process's exit code for it."""

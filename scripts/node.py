@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 
-from scripts import debian
+from scripts.debian import say
 from scripts.engine import SetupError
+from scripts.programs import program
 
 
 def main() -> int:
     """The exit code of the command: 0 when there is a `node`, 1 otherwise."""
-    if shutil.which("node"):
-        return 0
-    reason = debian.why_not_ours()
-    if reason:
-        debian.say(f"there is no node, and {reason}: install Node.js 18 or newer, the tests run it")
-        return 1
     try:
-        debian.say("installing Debian's nodejs, which the tests run")
-        debian.install("nodejs")
+        program("node")
     except SetupError as error:
-        debian.say(str(error))
+        say(str(error))
         return 1
     except KeyboardInterrupt:
         return 130

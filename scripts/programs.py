@@ -10,7 +10,7 @@ from scripts.debian import say
 from scripts.engine import SetupError
 
 # Debian's systemd runs nothing where it is not the first process.
-PACKAGES = {"systemd-analyze": "systemd", "bash": "bash", "zsh": "zsh", "fish": "fish"}
+PACKAGES = {"systemd-analyze": "systemd", "bash": "bash", "node": "nodejs", "zsh": "zsh", "fish": "fish"}
 
 
 def program(name: str) -> Path:

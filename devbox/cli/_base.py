@@ -34,6 +34,22 @@ def complete_projects(incomplete: str) -> list[tuple[str, str]]:
     return [*found, (incomplete, FOLDERS)]
 
 
+def complete_revisions(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """The revisions of the project at hand that have served, the latest first; for `autocompletion=`."""
+    from datetime import datetime
+
+    from devbox.daemon.lock import state_directory
+    from devbox.report.glance import served_revisions
+
+    path = ctx.params.get("path")
+    found = served_revisions(state_directory(Path(path) if path else Path()))
+    return [
+        (str(item.number), f"{datetime.fromtimestamp(item.at).astimezone():%a %H:%M}, {item.strategy}")
+        for item in found
+        if str(item.number).startswith(incomplete)
+    ]
+
+
 ProjectPath = Annotated[
     Path,
     typer.Argument(help="The project's folder.", show_default="this one", autocompletion=complete_projects),
@@ -61,7 +77,7 @@ def run(make: Callable[[], Coroutine[Any, Any, int]]) -> None:
     """Runs a verb; a DevboxError becomes its lines on standard error and its exit code."""
     import asyncio
 
-    from devbox.errors import DevboxError
+    from devbox.errors import EXIT_INTERRUPTED, DevboxError
 
     try:
         code = asyncio.run(make())
@@ -72,7 +88,7 @@ def run(make: Callable[[], Coroutine[Any, Any, int]]) -> None:
             typer.echo(line, err=True)
         code = error.exit_code
     except KeyboardInterrupt:
-        code = 130
+        code = EXIT_INTERRUPTED
     # The interpreter's last collection would look at all that was imported: a seventh of a short verb's time.
     gc.freeze()
     raise typer.Exit(code)

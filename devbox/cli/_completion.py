@@ -8,7 +8,6 @@ import shlex
 import signal
 from collections.abc import Sequence
 from enum import StrEnum
-from pathlib import Path
 
 import typer
 
@@ -90,22 +89,6 @@ def completion(shell: Shell) -> None:
     Example: devbox completion bash
     """
     typer.echo(_SCRIPTS[shell], nl=False)
-
-
-def complete_revisions(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-    """The revisions of the project at hand that have served, the latest first; for `autocompletion=`."""
-    from datetime import datetime
-
-    from devbox.daemon.lock import state_directory
-    from devbox.report.glance import served_revisions
-
-    path = ctx.params.get("path")
-    found = served_revisions(state_directory(Path(path) if path else Path()))
-    return [
-        (str(item.number), f"{datetime.fromtimestamp(item.at).astimezone():%a %H:%M}, {item.strategy}")
-        for item in found
-        if str(item.number).startswith(incomplete)
-    ]
 
 
 def answer(words: Sequence[str], shell: str) -> None:

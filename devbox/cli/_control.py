@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from devbox.cli._base import AsJson, ProjectPath, app, run
+from devbox.cli._base import (
+    AsJson,
+    ProjectPath,
+    app,
+    complete_projects,
+    complete_revisions,
+    number_and_path,
+    run,
+)
 
 if TYPE_CHECKING:
     from devbox.daemon.api.client import Client
@@ -33,7 +41,7 @@ def rebuild(
 
         return await client.rebuild(RebuildOrder(no_cache=no_cache, pull=pull))
 
-    _order(path, begin)
+    run(lambda: _ordered(path, begin))
 
 
 @app.command()
@@ -42,28 +50,38 @@ def restart(path: ProjectPath = Path()) -> None:
 
     Example: devbox restart
     """
-    _order(path, lambda client: client.restart())
+    run(lambda: _ordered(path, lambda client: client.restart()))
 
 
 @app.command()
 def rollback(
     revision: Annotated[
-        str, typer.Argument(help="The revision that is to serve again.", show_default="the one before")
-    ] = "",
-    path: ProjectPath = Path(),
+        str | None,
+        typer.Argument(
+            help="The revision that is to serve again.",
+            show_default="the one before",
+            autocompletion=complete_revisions,
+        ),
+    ] = None,
+    path: Annotated[
+        Path | None,
+        typer.Argument(
+            help="The project's folder.", show_default="this one", autocompletion=complete_projects
+        ),
+    ] = None,
 ) -> None:
     """Let an older revision serve again, out of the image that was kept; the next save goes forward again.
 
     Example: devbox rollback 17
     """
 
-    async def begin(client: Client) -> Begun:
+    def act() -> Coroutine[Any, Any, int]:
         from devbox.daemon.api.models import RollbackOrder
 
-        return await client.rollback(RollbackOrder(revision=number))
+        number, root = number_and_path(revision, path)
+        return _ordered(root, lambda client: client.rollback(RollbackOrder(revision=number or 0)))
 
-    number, path = _revision(revision, path)
-    _order(path, begin)
+    run(act)
 
 
 @app.command()
@@ -72,7 +90,8 @@ def pause(path: ProjectPath = Path()) -> None:
 
     Example: devbox pause
     """
-    _ask(path, lambda client: client.pause(), "watching paused; devbox resume builds what is on disk then")
+    done = "watching paused; devbox resume builds what is on disk then"
+    run(lambda: _asked(path, lambda client: client.pause(), done))
 
 
 @app.command()
@@ -81,7 +100,7 @@ def resume(path: ProjectPath = Path()) -> None:
 
     Example: devbox resume
     """
-    _ask(path, lambda client: client.resume(), "watching again")
+    run(lambda: _asked(path, lambda client: client.resume(), "watching again"))
 
 
 @app.command()
@@ -98,15 +117,11 @@ def wait(
     """
 
     def act() -> Coroutine[Any, Any, int]:
-        from devbox.config import load_leniently
-        from devbox.daemon.api.client import Client
         from devbox.daemon.api.models import WaitOrder
         from devbox.report.waited import waited_lines
 
-        root = load_leniently(path, os.environ).root
-
         async def ask() -> int:
-            waited = await Client(root).wait(WaitOrder(timeout=timeout))
+            waited = await _client(path).wait(WaitOrder(timeout=timeout))
             serves = waited.result == "serving"
             for line in [waited.model_dump_json()] if as_json else waited_lines(waited, timeout):
                 typer.echo(line, err=not (serves or as_json))
@@ -175,48 +190,27 @@ def _inside(path: Path, command: tuple[str, ...] | None) -> None:
     run(act)
 
 
-def _revision(text: str, path: Path) -> tuple[int, Path]:
-    """A number and a path, where the first argument may be either."""
-    if not text or text.isdecimal():
-        return int(text or 0), path
-    return 0, Path(text)
+def _client(path: Path) -> Client:
+    """Asks the devbox that runs the project there."""
+    from devbox.config import load_leniently
+    from devbox.daemon.api.client import Client
+
+    return Client(load_leniently(path, os.environ).root)
 
 
-def _order(path: Path, begin: Callable[[Client], Awaitable[Begun]]) -> None:
+async def _ordered(path: Path, begin: Callable[[Client], Awaitable[Begun]]) -> int:
     """Gives an order and shows what becomes of it."""
+    from devbox.daemon.ordering import follow_order
+    from devbox.report import renderer
 
-    def act() -> Coroutine[Any, Any, int]:
-        from devbox.config import load_leniently
-        from devbox.daemon.api.client import Client
-        from devbox.daemon.ordering import follow_order
-        from devbox.report import renderer
-
-        client = Client(load_leniently(path, os.environ).root)
-
-        async def order() -> int:
-            begun = await begin(client)
-            with renderer("plain", sys.stdout, os.environ) as shown:
-                return await follow_order(client, begun, shown)
-
-        return order()
-
-    run(act)
+    client = _client(path)
+    begun = await begin(client)
+    with renderer("plain", sys.stdout, os.environ) as shown:
+        return await follow_order(client, begun, shown)
 
 
-def _ask(path: Path, ask: Callable[[Client], Awaitable[object]], done: str) -> None:
+async def _asked(path: Path, ask: Callable[[Client], Awaitable[object]], done: str) -> int:
     """Asks for something that is done at once."""
-
-    def act() -> Coroutine[Any, Any, int]:
-        from devbox.config import load_leniently
-        from devbox.daemon.api.client import Client
-
-        client = Client(load_leniently(path, os.environ).root)
-
-        async def asking() -> int:
-            await ask(client)
-            typer.echo(f"devbox: {done}")
-            return 0
-
-        return asking()
-
-    run(act)
+    await ask(_client(path))
+    typer.echo(f"devbox: {done}")
+    return 0

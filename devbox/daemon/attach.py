@@ -11,14 +11,13 @@ from typing import Any
 
 from devbox.config import load
 from devbox.daemon.api.client import Client
-from devbox.daemon.api.models import WaitOrder
-from devbox.errors import AlreadyRunning
+from devbox.daemon.api.models import Status, WaitOrder
+from devbox.errors import EXIT_INTERRUPTED, AlreadyRunning
 from devbox.report import Renderer
 from devbox.report.failure import PREFIX
 from devbox.report.ticking import ticking
 from devbox.report.waited import waited_lines
 
-EXIT_INTERRUPTED = 130
 _SERVES_WITHIN = 600.0
 _LEAVE, _STOP = "d", "s"
 _CHOICES = {_LEAVE: "detach", _STOP: "stop it"}
@@ -26,18 +25,17 @@ _CHOICES = {_LEAVE: "detach", _STOP: "stop it"}
 
 async def refuse_other_settings(
     client: Client, root: Path, flags: Mapping[str, Any], environ: Mapping[str, str]
-) -> None:
-    """Raises AlreadyRunning where flags were given that the running devbox was not started with."""
-    given = {name: value for name, value in flags.items() if value}
-    if not given:
-        return
+) -> Status:
+    """How the project stands; raises AlreadyRunning where flags were given that the running devbox was not
+    started with."""
     status = await client.status()
-    if load(root, flags, environ).config_hash != status.config_hash:
+    if any(flags.values()) and load(root, flags, environ).config_hash != status.config_hash:
         raise AlreadyRunning(
             "another devbox runs this project with other settings",
             cause=f"process {status.pid}",
             hint="devbox up without flags shows it; devbox down ends it",
         )
+    return status
 
 
 async def until_served(
@@ -51,8 +49,7 @@ async def until_served(
     """What `up -d` returns where a devbox runs the project already: 0 once what is on disk serves, 1 where it
     cannot; raises as `attach` does."""
     client = Client(root)
-    await refuse_other_settings(client, root, flags, environ)
-    status = await client.status()
+    status = await refuse_other_settings(client, root, flags, environ)
     say(f"{PREFIX}{status.project} is running already (process {status.pid})")
     if not wait:
         return 0
@@ -72,7 +69,7 @@ async def attach(
     the exit code; raises what its API raises, and AlreadyRunning for flags of other settings.
     """
     client = Client(root)
-    await refuse_other_settings(client, root, flags, environ)
+    status = await refuse_other_settings(client, root, flags, environ)
     with _interrupted() as interrupted:
         async with ticking(shown, interrupted.set):
             showing = asyncio.create_task(_show(client, shown))
@@ -82,7 +79,6 @@ async def attach(
                     if choice == _STOP:
                         await client.stop()
                     elif choice == _LEAVE:
-                        status = await client.status()
                         shown.message(f"left; devbox goes on (process {status.pid}); devbox down ends it")
                         return 0 if asks else EXIT_INTERRUPTED
                 await showing

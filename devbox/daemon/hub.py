@@ -44,11 +44,6 @@ class Hub:
             else:
                 queue.put_nowait(event)
 
-    @property
-    def following(self) -> int:
-        """How many follow at this moment."""
-        return len(self._followers)
-
     def kept(self, after: int = 0) -> Iterator[Event]:
         """The kept events with a higher `seq`, in order; the session's first one is always kept."""
         if self._started is not None and self._started.seq > after:

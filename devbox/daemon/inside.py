@@ -103,7 +103,7 @@ def _terminal() -> Terminal | None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return None
     size = os.get_terminal_size(sys.stdout.fileno())
-    return Terminal(size.columns, size.lines, os.environ.get("TERM", ""))
+    return Terminal(size.columns, size.lines)
 
 
 @contextmanager

@@ -37,13 +37,13 @@ async def read_logs(config: Config, put: Put, extent: Extent) -> bool:
     until the project is down. False where no revision is there; raises EngineError."""
     engine = await connect()
     try:
-        newest = next(iter(await _revisions(engine, config)), None)
-        if newest is None:
+        found = await _revisions(engine, config)
+        if not found:
             return False
         if extent.follow:
-            await _follow(engine, config, newest, extent, put)
+            await _follow(engine, config, found, extent, put)
         else:
-            await _read(engine, newest.id, put, extent)
+            await _read(engine, found[0].id, put, extent)
     finally:
         await engine.close()
     return True
@@ -55,9 +55,11 @@ async def _revisions(engine: Engine, config: Config) -> list[ContainerFacts]:
     return [item for item in memory.containers if item.labels.get(LABEL_ROLE) == ROLE_APP]
 
 
-async def _follow(engine: Engine, config: Config, newest: ContainerFacts, extent: Extent, put: Put) -> None:
-    known = {item.id for item in await _revisions(engine, config)}
-    reading = {asyncio.create_task(_read(engine, newest.id, put, extent))}
+async def _follow(
+    engine: Engine, config: Config, first: list[ContainerFacts], extent: Extent, put: Put
+) -> None:
+    known = {item.id for item in first}
+    reading = {asyncio.create_task(_read(engine, first[0].id, put, extent))}
     try:
         while True:
             found = await _revisions(engine, config)

@@ -59,8 +59,6 @@ _RESTLESS = 5
 _SETTLED_SOON = 0.05
 _ASKED_FOR = "asked for"
 _ROLLED_BACK = "an older revision was rolled back to"
-_GONE = EngineUnreachable("the engine does not answer", hint="devbox goes on by itself once it does")
-_ENDING = DevboxError("devbox is stopping")
 _PAUSED = Failure(what="watching is paused", hint="devbox resume builds what is on disk")
 
 Message: TypeAlias = Look | Degraded | RoundEnded | AppEnded | EngineReturned | Asked
@@ -95,7 +93,7 @@ class Loop:
                     while True:
                         await self._handle(await self._inbox.get())
                 finally:
-                    self._agenda.refuse(_ENDING)
+                    self._agenda.refuse(DevboxError("devbox is stopping"))
                     await self._standbys.close()
         except ExceptionGroup as errors:
             expected, others = errors.split(DevboxError)
@@ -162,7 +160,7 @@ class Loop:
         """Compares the disk with what is being built, what serves and what failed, and acts on it."""
         if self._guards.engine_lost:
             # Its return looks again.
-            self._agenda.refuse(_GONE)
+            self._agenda.refuse(_gone())
             return
         read = await self._read(look)
         if read is None:
@@ -251,7 +249,7 @@ class Loop:
 
     async def _asked(self, asked: Asked) -> None:
         if self._guards.engine_lost and not isinstance(asked.order, Pause | Resume):
-            asked.refuse(_GONE)
+            asked.refuse(_gone())
             return
         match asked.order:
             case Pause() | Resume():
@@ -442,6 +440,11 @@ class Loop:
             what = f"revision {work.number} failed to start" if built else f"build {work.number} failed"
             message = f"devbox: no revision is serving: {what}: {error}"
             await self._guards.refuse_clients(message)
+
+
+def _gone() -> EngineUnreachable:
+    # Made anew: one that is raised again and again would carry every traceback that it ever had.
+    return EngineUnreachable("the engine does not answer", hint="devbox goes on by itself once it does")
 
 
 async def _undoubted(work: Work) -> None:

@@ -49,10 +49,10 @@ class Redeploy:
         if facts is None:
             raise EngineRefused(f"the image of revision {number} is gone", cause="somebody removed it")
         ports = self._outlook.ports(facts)
-        spec = self._rollout.spec(facts, replace(again.revision, config_hash=config.config_hash), ports)
+        revision = replace(again.revision, config_hash=config.config_hash)
+        spec = self._rollout.spec(facts, revision, ports)
         # What serves may have the revision's own name.
         spec = replace(spec, name=f"{spec.name}-{uuid.uuid4().hex[:6]}")
         handover = await self._rollout.cold(facts, spec, ports)
         origin = Origin(bases=tuple(facts.labels.get(LABEL_BASES, "").split()))
-        revision = replace(again.revision, config_hash=config.config_hash)
         return Served(self._rollout.served(revision, again.why, ports, handover, origin, spec.name))

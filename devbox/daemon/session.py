@@ -36,7 +36,7 @@ from devbox.daemon.tools import Tools
 from devbox.daemon.work import Serving, Source
 from devbox.engine import connect
 from devbox.engine.protocol import Engine, EngineInfo
-from devbox.errors import ConfigError, DevboxError, EngineError
+from devbox.errors import EXIT_INTERRUPTED, ConfigError, DevboxError, EngineError
 from devbox.events import ContextNotice, ReleaseServed, SessionStarted, SessionStopped, TimingsInfo
 from devbox.release.strategies import retire
 from devbox.report import Renderer
@@ -44,7 +44,6 @@ from devbox.report.journal import Journal
 from devbox.report.terminal import restore_terminals
 from devbox.report.ticking import ticking
 
-EXIT_INTERRUPTED = 130
 _SIGNALS = {
     signal.SIGINT: ("Ctrl-C", EXIT_INTERRUPTED),
     signal.SIGTERM: ("terminated", 0),

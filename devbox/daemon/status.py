@@ -102,7 +102,7 @@ async def _found(config: Config, directory: Path, daemon: int | None) -> Status:
         memory = await recall(engine, config)
     finally:
         await engine.close()
-    pointed = tuple(route.backend for route in routes if route.backend is not None)
+    pointed = _pointed(routes)
     container = serving_container(memory, pointed)
     serves = container is not None and (bool(pointed) or bool(container.published))
     return Status(
@@ -121,7 +121,10 @@ async def _found(config: Config, directory: Path, daemon: int | None) -> Status:
 
 async def pointed_at(directory: Path) -> tuple[Backend, ...]:
     """Where the project's gate leads to; nowhere without one."""
-    routes, _, _ = await _gate(directory)
+    return _pointed((await _gate(directory))[0])
+
+
+def _pointed(routes: tuple[RouteState, ...]) -> tuple[Backend, ...]:
     return tuple(route.backend for route in routes if route.backend is not None)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from devbox.daemon.api.client import Client
 from devbox.daemon.lock import holder, runtime_directory, state_directory
 from devbox.errors import UsageError
-from devbox.events import Event, SessionStarted
-from devbox.report.journal_reader import read_journal
+from devbox.events import Event, from_json
+from devbox.report.journal_reader import read_lines
 
 
 async def told(root: Path, after: int, *, follow: bool) -> AsyncIterator[Event]:
@@ -26,13 +27,10 @@ async def told(root: Path, after: int, *, follow: bool) -> AsyncIterator[Event]:
         return
     if follow:
         raise UsageError("no devbox runs this project", hint="devbox up -d starts one in the background")
-    session: list[Event] = []
-    for event in read_journal(state_directory(root)):
-        if isinstance(event, SessionStarted):
-            session.clear()
-        session.append(event)
-    if not session:
+    lines = list(read_lines(state_directory(root)))
+    if not lines:
         raise UsageError("no devbox ever ran this project", hint="devbox up -d starts one in the background")
-    for event in session:
-        if event.seq > after:
-            yield event
+    for line in lines:
+        if line.session == lines[-1].session and line.seq > after:
+            with contextlib.suppress(ValueError):
+                yield from_json(line.text)

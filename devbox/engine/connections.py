@@ -26,11 +26,10 @@ class Attached(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """The size of somebody's terminal, in characters, and what it is called in TERM."""
+    """The size of somebody's terminal, in characters."""
 
     columns: int
     rows: int
-    kind: str = ""
 
 
 class Console(Protocol):

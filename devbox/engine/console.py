@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 from collections import deque
+from collections.abc import Iterable
 from functools import partial
 
 from docker import APIClient
@@ -37,9 +38,9 @@ class _Connection(Upgraded):
         """Nothing is to be done before the first output."""
 
     def received(self, data: bytes) -> None:
-        parts = self._frames.feed(data) if self._frames is not None else [("stdout", data)]
-        for stream, part in parts:
-            self._parts.append((stream, part))  # type: ignore[arg-type] # "stdout" is one
+        whole: Iterable[tuple[Stream, bytes]] = [("stdout", data)]
+        for stream, part in whole if self._frames is None else self._frames.feed(data):
+            self._parts.append((stream, part))
             self._waiting += len(part)
         if self._waiting >= _MOST_WAITING and self.transport is not None:
             self.transport.pause_reading()

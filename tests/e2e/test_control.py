@@ -183,6 +183,6 @@ def test_only_its_user_may_use_the_socket_and_whoever_reads_nothing_holds_nothin
 def test_without_a_daemon_the_verbs_say_so(folder: Path) -> None:
     write_project(folder)
     for verb in ("rebuild", "restart", "rollback", "pause", "resume", "wait"):
-        done = run(verb, str(folder)) if verb != "rollback" else run(verb, "", str(folder))
+        done = run(verb, str(folder))
         assert (done.returncode, "no devbox runs this project" in done.stderr) == (2, True), done
     wait_until(lambda: status(folder)["state"] == "stopped", "its end")

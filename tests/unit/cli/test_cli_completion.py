@@ -12,8 +12,8 @@ import pytest
 import typer
 
 from devbox.cli import _completion
-from devbox.cli._base import ProjectPath
-from devbox.cli._completion import complete_revisions, print_offers
+from devbox.cli._base import ProjectPath, complete_revisions
+from devbox.cli._completion import print_offers
 from devbox.daemon.lock import state_directory
 from devbox.events import ReleaseServed, SessionStarted, TimingsInfo
 from devbox.report.journal import Journal
