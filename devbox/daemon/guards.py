@@ -63,6 +63,11 @@ class Guards:
             self._app.cancel()
         self._app = self._group.create_task(self._ended(serving.container))
 
+    def loss(self) -> EngineUnreachable:
+        """What to refuse with while `engine_lost`."""
+        # Made anew: one that is raised again and again would carry every traceback that it ever had.
+        return EngineUnreachable("the engine does not answer", hint="devbox goes on by itself once it does")
+
     def engine_gone(self, error: EngineUnreachable) -> None:
         """Says that the engine is lost, once."""
         if self._lost_since is None:
