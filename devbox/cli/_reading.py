@@ -75,7 +75,7 @@ def logs(
     def act() -> Coroutine[Any, Any, int]:
         from devbox.config import load_leniently
         from devbox.daemon.logs import Extent, read_logs
-        from devbox.engine.protocol import LogLine
+        from devbox.engine.values import LogLine
         from devbox.errors import UsageError
         from devbox.notation import parse_since
 

@@ -9,7 +9,8 @@ from devbox.config import Config
 from devbox.daemon.hostports import HostPorts
 from devbox.daemon.memory import Memory, revision_of, serving_container
 from devbox.daemon.work import Serving
-from devbox.engine.protocol import ContainerFacts, Engine, EngineInfo
+from devbox.engine.protocol import Engine
+from devbox.engine.values import ContainerFacts, EngineInfo
 from devbox.errors import EngineError, StartFailed
 from devbox.model import LABEL_BASES, Backend, PortMapping
 from devbox.release.debugging import debugger_ports

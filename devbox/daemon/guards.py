@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from devbox.daemon.news import failure_of
 from devbox.daemon.tools import Tools
 from devbox.daemon.work import Serving
-from devbox.engine.protocol import ContainerFacts
+from devbox.engine.values import ContainerFacts
 from devbox.errors import DevboxError, EngineError, EngineUnreachable, GateError
 from devbox.events import EngineBack, EngineLost
 

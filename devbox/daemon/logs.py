@@ -11,7 +11,8 @@ from devbox.config import Config
 from devbox.daemon.lock import holder, runtime_directory
 from devbox.daemon.memory import recall
 from devbox.engine import connect
-from devbox.engine.protocol import ContainerFacts, Engine, LogLine
+from devbox.engine.protocol import Engine
+from devbox.engine.values import ContainerFacts, LogLine
 from devbox.errors import EngineUnreachable, NotFound
 from devbox.model import LABEL_ROLE
 from devbox.release.spec import ROLE_APP

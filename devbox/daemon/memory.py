@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from devbox.config import Config
-from devbox.engine.protocol import ContainerFacts, Engine, ImageFacts
+from devbox.engine.protocol import Engine
+from devbox.engine.values import ContainerFacts, ImageFacts
 from devbox.errors import ConfigError
 from devbox.model import (
     LABEL_CONFIG_HASH,

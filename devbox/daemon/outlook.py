@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from devbox.config import Config
 from devbox.daemon.tools import Tools
-from devbox.engine.protocol import ContainerFacts, ImageFacts
+from devbox.engine.values import ContainerFacts, ImageFacts
 from devbox.model import Backend, PortMapping
 from devbox.release.debugging import debugger_ports
 from devbox.release.ports import browser_url, publish, retarget

@@ -10,7 +10,7 @@ from devbox.daemon.outlook import Outlook
 from devbox.daemon.portowner import name_owner
 from devbox.daemon.tools import Tools
 from devbox.daemon.work import Serving, Work
-from devbox.engine.protocol import ContainerFacts, ContainerSpec, ImageFacts
+from devbox.engine.values import ContainerFacts, ContainerSpec, ImageFacts
 from devbox.errors import PortTaken, StartFailed
 from devbox.events import ReleaseServed, TimingsInfo
 from devbox.model import PortMapping, Revision

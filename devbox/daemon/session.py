@@ -35,7 +35,8 @@ from devbox.daemon.teardown import release_ports, take_down
 from devbox.daemon.tools import Tools
 from devbox.daemon.work import Serving, Source
 from devbox.engine import connect
-from devbox.engine.protocol import Engine, EngineInfo
+from devbox.engine.protocol import Engine
+from devbox.engine.values import EngineInfo
 from devbox.errors import EXIT_INTERRUPTED, ConfigError, DevboxError, EngineError
 from devbox.events import ContextNotice, ReleaseServed, SessionStarted, SessionStopped, TimingsInfo
 from devbox.release.strategies import retire

@@ -11,7 +11,7 @@ from devbox.build.staging import survey
 from devbox.daemon.fit import fit
 from devbox.daemon.tools import Tools
 from devbox.daemon.work import Identity, Serving, Source
-from devbox.engine.protocol import ContainerSpec, ImageFacts
+from devbox.engine.values import ContainerSpec, ImageFacts
 from devbox.errors import StandbyFailed
 from devbox.events import StandbyChanged
 from devbox.model import Cold, Staging

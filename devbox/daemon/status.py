@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from devbox.config import Config
 from devbox.daemon.api.ask import ask
 from devbox.daemon.lock import holder, runtime_directories, runtime_directory
-from devbox.engine.protocol import ContainerFacts
+from devbox.engine.values import ContainerFacts
 from devbox.errors import DevboxError
 from devbox.gate import client as gates
 from devbox.gate.wire import RouteState

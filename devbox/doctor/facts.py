@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from devbox.engine.protocol import EngineInfo
+from devbox.engine.values import EngineInfo
 from devbox.errors import DevboxError, PortTaken
 from devbox.model import PortMapping
 

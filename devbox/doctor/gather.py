@@ -23,7 +23,8 @@ from devbox.daemon.lock import holder, runtime_directory
 from devbox.daemon.memory import recall
 from devbox.daemon.portowner import name_owner
 from devbox.doctor.facts import Answer, Base, Occupants, Port, Room, Watching
-from devbox.engine.protocol import BuildRequest, Engine, EngineInfo
+from devbox.engine.protocol import Engine
+from devbox.engine.values import BuildRequest, EngineInfo
 from devbox.errors import ContextError, EngineError, EngineRefused, GateError, PullFailed
 from devbox.gate import client as gates
 from devbox.model import LABEL_ROOT, PortMapping, Snapshot

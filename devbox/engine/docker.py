@@ -21,7 +21,9 @@ from devbox.engine.calls import Calls
 from devbox.engine.connections import Attached, Console, Terminal
 from devbox.engine.console import Consoles
 from devbox.engine.handover import HandedOver, Handovers
-from devbox.engine.protocol import (
+from devbox.engine.translate import translated
+from devbox.engine.transport import Transport
+from devbox.engine.values import (
     BuildRequest,
     ContainerFacts,
     ContainerSpec,
@@ -35,8 +37,6 @@ from devbox.engine.protocol import (
     SessionOffer,
     VolumeFacts,
 )
-from devbox.engine.translate import translated
-from devbox.engine.transport import Transport
 from devbox.errors import ConfigError, EngineError, EngineUnreachable, NotFound
 
 T = TypeVar("T")

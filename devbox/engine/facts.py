@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from devbox.engine.protocol import ContainerFacts, EngineEvent, EngineInfo, ImageFacts, VolumeFacts
+from devbox.engine.values import ContainerFacts, EngineEvent, EngineInfo, ImageFacts, VolumeFacts
 from devbox.model import Backend, PortMapping, VolumeMount
 
 # The SDK types every answer as a bare dict; this alias marks where that ends.

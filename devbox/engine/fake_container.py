@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
-from devbox.engine.protocol import ContainerFacts, ContainerSpec, ExecResult, ImageFacts, LogLine
+from devbox.engine.values import ContainerFacts, ContainerSpec, ExecResult, ImageFacts, LogLine
 from devbox.errors import Conflict
 from devbox.model import Backend, VolumeMount
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Coroutine
 from typing import TypeVar
 
 from devbox.engine.fake_container import FakeContainer
-from devbox.engine.protocol import EngineEvent
+from devbox.engine.values import EngineEvent
 from devbox.errors import EngineUnreachable
 from devbox.model import LABEL_PROJECT
 

@@ -17,8 +17,8 @@ from docker.utils import parse_repository_tag
 
 from devbox.engine import facts, logins, translate
 from devbox.engine.calls import pause
-from devbox.engine.protocol import ContainerFacts, ContainerSpec, ImageFacts, VolumeFacts
 from devbox.engine.transport import READ_SECONDS
+from devbox.engine.values import ContainerFacts, ContainerSpec, ImageFacts, VolumeFacts
 from devbox.model import LABEL_PROJECT, PortMapping, VolumeMount
 
 # Seconds that a removal which somebody else began may take, and between two looks at it.

@@ -8,7 +8,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from devbox.engine.protocol import ContainerFacts, Engine, EngineInfo
+from devbox.engine.protocol import Engine
+from devbox.engine.values import ContainerFacts, EngineInfo
 from devbox.errors import EngineError, NotFound, StartFailed
 from devbox.model import Backend
 from devbox.release.listening import Diagnosis, diagnose, parse

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from devbox.config import Config
-from devbox.engine.protocol import ContainerSpec, EngineInfo, ImageFacts
+from devbox.engine.values import ContainerSpec, EngineInfo, ImageFacts
 from devbox.model import (
     LABEL_CONFIG_HASH,
     LABEL_CONTEXT_DIGEST,

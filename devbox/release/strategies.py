@@ -7,7 +7,8 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from devbox.engine.protocol import ContainerFacts, ContainerSpec, Engine, EngineInfo
+from devbox.engine.protocol import Engine
+from devbox.engine.values import ContainerFacts, ContainerSpec, EngineInfo
 from devbox.errors import Conflict
 from devbox.model import LABEL_PROJECT, LABEL_ROOT
 from devbox.release.carry import CLEANUP_BOUND, carried, shielded

@@ -7,7 +7,8 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from devbox.engine.protocol import ContainerFacts, ContainerSpec, Engine, EngineInfo
+from devbox.engine.protocol import Engine
+from devbox.engine.values import ContainerFacts, ContainerSpec, EngineInfo
 from devbox.errors import EngineError, StandbyFailed, StartFailed
 from devbox.model import StagedFile, Staging
 from devbox.release.carry import shielded

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from devbox.daemon.work import Identity, Serving
-from devbox.engine.protocol import ContainerFacts, ImageFacts
+from devbox.engine.values import ContainerFacts, ImageFacts
 from devbox.events import Event
 from devbox.model import (
     LABEL_CONFIG_HASH,

@@ -11,7 +11,7 @@ import pytest
 from devbox.daemon import applog
 from devbox.daemon.applog import LogFollowers
 from devbox.engine.fake import Behaviour, FakeEngine
-from devbox.engine.protocol import ContainerSpec
+from devbox.engine.values import ContainerSpec
 from devbox.events import AppLog
 
 from .kit import Said, labels, until

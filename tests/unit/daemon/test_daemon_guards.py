@@ -15,7 +15,7 @@ from devbox.daemon import guards as module
 from devbox.daemon.guards import AppEnded, EngineReturned, Guards
 from devbox.daemon.tools import Tools
 from devbox.engine.fake import Behaviour, FakeEngine
-from devbox.engine.protocol import ContainerSpec
+from devbox.engine.values import ContainerSpec
 from devbox.errors import EngineRefused, EngineUnreachable, GateError
 
 from .kit import Said, labels, serving, until

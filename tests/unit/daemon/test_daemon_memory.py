@@ -17,7 +17,7 @@ from devbox.daemon.memory import (
     superseded_images,
 )
 from devbox.engine.fake import FakeEngine
-from devbox.engine.protocol import ContainerFacts, ContainerSpec
+from devbox.engine.values import ContainerFacts, ContainerSpec
 from devbox.errors import ConfigError
 from devbox.model import LABEL_REVISION, Backend, Revision
 

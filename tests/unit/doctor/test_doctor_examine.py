@@ -17,7 +17,7 @@ from devbox.doctor import gather
 from devbox.doctor.examine import examine
 from devbox.doctor.finding import Diagnosis, Finding, State
 from devbox.engine.fake import Behaviour, FakeBuild, FakeEngine
-from devbox.engine.protocol import ContainerSpec, EngineInfo
+from devbox.engine.values import ContainerSpec, EngineInfo
 from devbox.errors import ConfigError, EngineUnreachable
 from devbox.model import LABEL_PROJECT, LABEL_ROOT
 

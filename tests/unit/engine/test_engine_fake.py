@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from devbox.engine.fake import Behaviour, FakeBuild, FakeEngine
-from devbox.engine.protocol import BuildRequest, ContainerSpec, LogLine
+from devbox.engine.values import BuildRequest, ContainerSpec, LogLine
 from devbox.errors import EngineUnreachable, PortTaken
 from devbox.model import LABEL_PROJECT, PortMapping
 from tests.contract.engine_contract import EngineContract, fetch, tar_of

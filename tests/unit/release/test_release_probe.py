@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from devbox.engine.fake import Behaviour, FakeEngine
-from devbox.engine.protocol import ContainerFacts, ExecResult, LogLine
+from devbox.engine.values import ContainerFacts, ExecResult, LogLine
 from devbox.errors import Conflict, EngineUnreachable, StartFailed
 from devbox.model import Backend, PortMapping
 from devbox.release import probe

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from devbox.config import Config, load
-from devbox.engine.protocol import EngineInfo, ImageFacts
+from devbox.engine.values import EngineInfo, ImageFacts
 from devbox.model import (
     LABEL_CONFIG_HASH,
     LABEL_CONTEXT_DIGEST,
