@@ -80,9 +80,9 @@ class Soak:
                 await self._company.close()
             finally:
                 await self._running.down()
+                _, kept = await self._probe.counts()
+                await remove_images(self._running.project)
         left = [*await self._probe.left(), *leftovers.left(self._running.sockets, status.urls[0])]
-        _, kept = await self._probe.counts()
-        await remove_images(self._running.project)
         if (more := descriptors(os.getpid()) - own) > 0:
             left.append(f"{more} file descriptors of its clients")
         follower = self._follower
