@@ -55,7 +55,9 @@ class LogFollowers:
         """Emits every line from the container's first one on (or its last `tail`) until it ends."""
         known = self._tasks.get(container)
         if known is None or known.done():
-            self._tasks[container] = asyncio.create_task(self._run(container, revision, tail))
+            task = self._tasks[container] = asyncio.create_task(self._run(container, revision, tail))
+            # Nobody finishes the follower of a container that never came to serve.
+            task.add_done_callback(lambda ended: self._let_go(container, ended))
 
     def served_by(self, container: str, source: Source) -> None:
         """From now on exceptions in this container's log are told with their place in the project, which
@@ -78,6 +80,10 @@ class LogFollowers:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._exceptions.close()
+
+    def _let_go(self, container: str, ended: asyncio.Task[None]) -> None:
+        if self._tasks.get(container) is ended:
+            del self._tasks[container]
 
     async def _run(self, container: str, revision: int, tail: int | None) -> None:
         try:

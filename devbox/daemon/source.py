@@ -29,8 +29,10 @@ class Settings:
     """
 
     def __init__(self, root: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> None:
-        self._root, self._flags, self._environ = root, flags, environ
+        self._flags, self._environ = flags, environ
         self.config = load(root, flags, environ)
+        # "." would be nowhere once the folder is replaced by another one of its name.
+        self._root = self.config.root
         # Nothing yet: only a load after the look at the files is sure to have read what was seen.
         self._seen: dict[Path, bytes | None] = {}
         self._refused = ""

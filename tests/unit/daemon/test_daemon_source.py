@@ -33,6 +33,23 @@ def test_settings_are_read_again_where_a_file_changed(tmp_path: Path) -> None:
     assert settings.config.target == ""
 
 
+def test_a_folder_that_was_replaced_is_found_again_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`devbox up` without a path means the folder that it was begun in."""
+    project = tmp_path / "project"
+    project.mkdir()
+    monkeypatch.chdir(project)
+    settings = Settings(Path(), {}, {})
+    project.rmdir()
+    with pytest.raises(ConfigError, match="is not there"):
+        settings.reload()
+    project.mkdir()
+    write(project, 'target = "two"\n')
+    assert settings.reload() is True
+    assert settings.config.target == "two"
+
+
 @pytest.mark.parametrize("begin", [True, False])
 def test_a_file_that_is_written_while_it_is_read_is_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begin: bool
