@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
+from devbox.config import Config, load
 from devbox.daemon.api import models
 from devbox.daemon.hub import Hub
 from devbox.daemon.work import Identity, Serving
@@ -102,6 +104,7 @@ class Nothing:
         self.refusal: Exception | None = None
         self.stopped = False
         self.building = 0
+        self.settings = load(Path(), {}, {})
 
     def status(self) -> models.Status:
         return models.Status(
@@ -124,6 +127,9 @@ class Nothing:
             pid=1,
             last=self.hub.last,
         )
+
+    def config(self) -> Config:
+        return self.settings
 
     async def rebuild(self, order: models.RebuildOrder) -> models.Begun:
         return self._begun(5 if order.no_cache else 4)
