@@ -83,7 +83,7 @@ async def attach(
                     if choice == _STOP:
                         await client.stop()
                     elif choice == _LEAVE:
-                        shown.message(f"left; devbox goes on (process {status.pid}); devbox down ends it")
+                        shown.last_word(f"left; devbox goes on (process {status.pid}); devbox down ends it")
                         return 0 if asks else EXIT_INTERRUPTED
                 await showing
                 return 0
