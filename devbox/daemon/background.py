@@ -54,7 +54,7 @@ async def begin(arguments: Sequence[str], root: Path, shown: Renderer, *, wait: 
             await asyncio.shield(_end(process))
             raise
         if code is not None:
-            shown.message(_RUNS_ON)
+            shown.last_word(_RUNS_ON)
             return code
         code = await process.wait()
         errors.seek(0)

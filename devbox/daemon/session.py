@@ -216,7 +216,7 @@ async def _end(engine: Engine, settings: Settings, ports: HostPorts, renderer: R
         await take_down(engine, settings.config, ports, volumes=False)
         await remove_superseded_images(engine, settings.config, ())
     except EngineError as error:
-        renderer.message(f"the application may still run: {error} (devbox down removes it later)")
+        renderer.last_word(f"the application may still run: {error} (devbox down removes it later)")
         await release_ports(ports, settings.config.root)
 
 

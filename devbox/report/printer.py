@@ -59,6 +59,10 @@ class Plain:
         """Prints a line of devbox's own."""
         self._print([own(clean(text))])
 
+    def last_word(self, text: str) -> None:
+        """Prints a line of devbox's own."""
+        self.message(text)
+
     async def ask(self, question: str, choices: Mapping[str, str]) -> str:
         """Nobody is there to answer."""
         del question, choices

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,76 +18,10 @@ from devbox.daemon.api.app import application
 from devbox.daemon.api.ask import ask
 from devbox.daemon.api.client import Client
 from devbox.daemon.api.server import control_api
-from devbox.daemon.hub import Hub
 from devbox.daemon.lock import make_runtime_directory
 from devbox.errors import EngineUnreachable, Refused, UsageError
-from devbox.events import ChangeIgnored, Event, Failure, SessionStarted, SessionStopped
-
-
-class Nothing:
-    """Answers everything; `refusal` is raised instead of an answer to an order."""
-
-    def __init__(self) -> None:
-        self.hub = Hub()
-        self.refusal: Exception | None = None
-        self.stopped = False
-
-    def status(self) -> models.Status:
-        return models.Status(
-            project="shop",
-            root="/shop",
-            state="serving",
-            revision=3,
-            image="sha256:1",
-            container="devbox-shop-r3",
-            urls=("http://127.0.0.1:8000",),
-            building=0,
-            failed=4,
-            failure=Failure(what="build 4 failed"),
-            paused=False,
-            standby=True,
-            engine="fake",
-            engine_lost=False,
-            config_hash="abc",
-            version="0",
-            pid=1,
-            last=self.hub.last,
-        )
-
-    async def rebuild(self, order: models.RebuildOrder) -> models.Begun:
-        return self._begun(5 if order.no_cache else 4)
-
-    async def restart(self) -> models.Begun:
-        return self._begun(3)
-
-    async def rollback(self, order: models.RollbackOrder) -> models.Begun:
-        return self._begun(order.revision or 2)
-
-    async def pause(self) -> models.Watching:
-        return models.Watching(paused=True)
-
-    async def resume(self) -> models.Watching:
-        return models.Watching(paused=False)
-
-    async def wait(self, order: models.WaitOrder) -> models.Waited:
-        return models.Waited(result="serving", revision=3, building=0, failure=None)
-
-    async def revisions(self) -> models.Revisions:
-        return models.Revisions(serving=3, kept=(1, 2, 3))
-
-    def stop(self) -> None:
-        self.stopped = True
-
-    def kept(self, after: int) -> Iterator[Event]:
-        return self.hub.kept(after)
-
-    def follow(self, after: int) -> AsyncIterator[Event]:
-        return self.hub.follow(after)
-
-    def _begun(self, number: int) -> models.Begun:
-        if self.refusal is not None:
-            raise self.refusal
-        return models.Begun(number=number, after=self.hub.last)
+from devbox.events import ChangeIgnored, Event, SessionStarted, SessionStopped
+from tests.unit.daemon.kit import Nothing
 
 
 @pytest.fixture

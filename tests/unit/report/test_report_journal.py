@@ -113,13 +113,32 @@ def test_what_a_build_wrote_is_that_of_the_newest_with_its_number(tmp_path: Path
         for event in events:
             journal(event)
         journal.close()
-    assert [event.line for event in build_output(tmp_path, 7)] == ["new", "newer"]
-    assert build_output(tmp_path, 9) == []
+    assert [event.line for event in build_output(tmp_path, 7).lines] == ["new", "newer"]
+    assert build_output(tmp_path, 9) == ([], True, True)
+    assert build_output(tmp_path, 10) == ([], False, True)
     journal = Journal(tmp_path, told.append)
     journal(_at(1, 7))
     journal(wrote(2, "12 MB of 40 MB", stream="progress"))
     journal.close()
-    assert build_output(tmp_path, 7) == []
+    assert build_output(tmp_path, 7) == ([], True, True)
+
+
+def test_of_what_a_build_wrote_it_is_known_whether_all_is_kept(
+    tmp_path: Path, told: list[str], small_files: None
+) -> None:
+    journal = Journal(tmp_path, told.append)
+    events: list[Event] = []
+    for build, wrote in ((1, 1), (2, 60), (3, 1), (4, 0)):
+        events.append(_started(build))
+        events += [BuildLog(build=build, step="RUN x", line=f"line {number}") for number in range(wrote)]
+    for event in stamped(events):
+        journal(event)
+    journal.close()
+    one, two, three, four = (build_output(tmp_path, build) for build in (1, 2, 3, 4))
+    assert (one.lines, one.known, one.whole) == ([], True, False)
+    assert (0 < len(two.lines) < 60, two.whole) == (True, False)
+    assert ([event.line for event in three.lines], three.whole) == (["line 0"], True)
+    assert four == ([], True, True)
 
 
 def _at(seq: int, build: int) -> BuildStarted:
