@@ -38,10 +38,10 @@ def status(
 
             return read_all()
 
-        from devbox.config import load_leniently
+        from devbox.daemon.known import config_of
         from devbox.daemon.status import read_status
 
-        config = load_leniently(path, os.environ)
+        config = config_of(path, os.environ)
 
         async def read() -> int:
             found = await read_status(config)
@@ -73,13 +73,13 @@ def logs(
     """
 
     def act() -> Coroutine[Any, Any, int]:
-        from devbox.config import load_leniently
+        from devbox.daemon.known import config_of
         from devbox.daemon.logs import Extent, read_logs
         from devbox.engine.protocol import LogLine
         from devbox.errors import UsageError
         from devbox.notation import parse_since
 
-        config = load_leniently(path, os.environ)
+        config = config_of(path, os.environ)
         extent = Extent(follow, tail, parse_since(since, time.time()) if since else 0.0)
 
         def put(line: LogLine) -> None:
@@ -103,13 +103,13 @@ def explain(path: ProjectPath = Path(), as_json: AsJson = False) -> None:
     """
 
     def act() -> Coroutine[Any, Any, int]:
-        from devbox.config import load_leniently
+        from devbox.daemon.known import config_of
         from devbox.daemon.lock import state_directory
         from devbox.errors import UsageError
         from devbox.report.explain import explain_last, explanation_lines
         from devbox.report.journal_reader import read_journal
 
-        config = load_leniently(path, os.environ)
+        config = config_of(path, os.environ)
 
         async def tell() -> int:
             found = explain_last(read_journal(state_directory(config.root)))
