@@ -16,7 +16,9 @@ from devbox.cli._base import AsJson, ProjectPath, app, run
 @app.command()
 def status(
     path: ProjectPath = Path(),
-    every: Annotated[bool, typer.Option("--all", help="Every project that devbox runs.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every project that devbox runs, or left running.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say what serves, where, since which revision, and what the newest save ended with.

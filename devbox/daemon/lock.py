@@ -60,7 +60,12 @@ def _refuse_others(*folders: Path) -> None:
 
 def state_directory(root: Path) -> Path:
     """Where a project's journal lives: below the user's folder for state, under the same name."""
-    return platformdirs.user_state_path("devbox") / _name_of(root)
+    return state_directory_of(Path(_name_of(root)))
+
+
+def state_directory_of(directory: Path) -> Path:
+    """That of the project whose runtime directory this is."""
+    return platformdirs.user_state_path("devbox") / directory.name
 
 
 def _name_of(root: Path) -> str:
