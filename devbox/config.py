@@ -110,6 +110,11 @@ def load(root: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Co
         name: "flag" if name in given else origin if name in written else "default"
         for name in Settings.model_fields
     }
+    if not (root / settings.context).is_dir():
+        raise ConfigError(
+            f"the build context {settings.context} is no folder",
+            cause=f"setting 'context' from {sources['context']}",
+        )
     return _resolve(root, settings, sources, environ)
 
 
@@ -127,17 +132,17 @@ def load_leniently(root: Path, environ: Mapping[str, str]) -> Config:
         name = _project_name(written, explicit=True) if written else ""
     except ConfigError:
         name = ""
-    settings = Settings.model_validate({"project": name})
-    return _resolve(root, settings, dict.fromkeys(Settings.model_fields, "default"), environ)
+    return defaults(root, name, environ)
+
+
+def defaults(root: Path, project: str, environ: Mapping[str, str]) -> Config:
+    """The Config of a folder without settings, which need not be there; `project` is '' for the folder's own
+    name."""
+    settings = Settings.model_validate({"project": project})
+    return _resolve(root.resolve(), settings, dict.fromkeys(Settings.model_fields, "default"), environ)
 
 
 def _resolve(root: Path, settings: Settings, sources: dict[str, str], environ: Mapping[str, str]) -> Config:
-    context = (root / settings.context).resolve()
-    if not context.is_dir():
-        raise ConfigError(
-            f"the build context {settings.context} is no folder",
-            cause=f"setting 'context' from {sources['context']}",
-        )
     build_network = settings.build_network
     if not build_network and BUILD_NETWORK_VARIABLE in environ:
         build_network = environ[BUILD_NETWORK_VARIABLE]
@@ -161,7 +166,7 @@ def _resolve(root: Path, settings: Settings, sources: dict[str, str], environ: M
     return Config(
         root=root,
         project=_project_name(settings.project or root.name, explicit=bool(settings.project)),
-        context=context,
+        context=(root / settings.context).resolve(),
         dockerfile=Path(os.path.normpath(root / settings.dockerfile)),
         target=settings.target,
         build_args=settings.build_args,

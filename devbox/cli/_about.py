@@ -93,11 +93,11 @@ def events(
     """
 
     def act() -> Coroutine[Any, Any, int]:
-        from devbox.config import load_leniently
+        from devbox.daemon.known import config_of
         from devbox.daemon.told import told
         from devbox.events import json_schema, to_json
 
-        root = load_leniently(path, os.environ).root
+        root = config_of(path, os.environ).root
 
         async def show() -> int:
             if schema:

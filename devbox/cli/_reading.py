@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 @app.command()
 def status(
     path: ProjectPath = Path(),
-    every: Annotated[bool, typer.Option("--all", help="Every project that devbox runs.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every project that devbox runs, or left running.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say what serves, where, since which revision, and what the newest save ended with.
@@ -42,10 +44,10 @@ def status(
 
             return read_all()
 
-        from devbox.config import load_leniently
+        from devbox.daemon.known import config_of
         from devbox.daemon.status import read_status
 
-        config = load_leniently(path, os.environ)
+        config = config_of(path, os.environ)
 
         async def read() -> int:
             found = await read_status(config)
@@ -84,11 +86,11 @@ def logs(
     """
 
     def act() -> Coroutine[Any, Any, int]:
-        from devbox.config import load_leniently
         from devbox.daemon.extent import Extent
+        from devbox.daemon.known import config_of
         from devbox.notation import parse_since
 
-        config = load_leniently(path, os.environ)
+        config = config_of(path, os.environ)
         extent = Extent(follow, tail, parse_since(since, time.time()) if since else 0.0)
         return _logs(config, extent) if build is None else _build_logs(config, build, extent)
 
@@ -138,13 +140,13 @@ def explain(path: ProjectPath = Path(), as_json: AsJson = False) -> None:
     """
 
     def act() -> Coroutine[Any, Any, int]:
-        from devbox.config import load_leniently
+        from devbox.daemon.known import config_of
         from devbox.daemon.lock import state_directory
         from devbox.errors import UsageError
         from devbox.report.explain import explain_last, explanation_lines
         from devbox.report.journal_reader import read_journal
 
-        config = load_leniently(path, os.environ)
+        config = config_of(path, os.environ)
 
         async def tell() -> int:
             found = explain_last(read_journal(state_directory(config.root)))

@@ -160,10 +160,10 @@ def down(
     """
 
     def act() -> Coroutine[Any, Any, int]:
-        from devbox.config import load_leniently
         from devbox.daemon.down import bring_down
+        from devbox.daemon.known import config_of
 
-        config = load_leniently(path, os.environ)
+        config = config_of(path, os.environ)
 
         async def bring() -> int:
             removed = await bring_down(config, volumes=volumes)

@@ -1,16 +1,18 @@
 """What exists on the engine, read back from its labels: the engine is the memory.
 
-Pure but for `recall`, and for `refuse_foreign_project`, which looks whether a folder is there.
+Pure but for `recall` and `is_ours`, which looks whether a folder is there, and who runs it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from devbox.config import Config
+from devbox.daemon.lock import holder, runtime_directory
 from devbox.engine.protocol import Engine
 from devbox.engine.values import ContainerFacts, ImageFacts
 from devbox.errors import ConfigError
@@ -74,9 +76,12 @@ def _as_released(container: ContainerFacts, images: Iterable[ImageFacts], config
 
 
 def is_ours(labels: Mapping[str, str], config: Config) -> bool:
-    """True unless another folder, one that still exists, uses the same project name for this object."""
+    """True unless another folder, one that still exists or that a devbox still runs, uses the same project
+    name for this object."""
     other = labels.get(LABEL_ROOT, "")
-    return not other or other == str(config.root) or not Path(other).is_dir()
+    if not other or other == str(config.root):
+        return True
+    return not Path(other).is_dir() and holder(runtime_directory(Path(other))) is None
 
 
 def revision_number(labels: Mapping[str, str]) -> int:
@@ -108,12 +113,13 @@ def serving_container(memory: Memory, pointed: Iterable[Backend]) -> ContainerFa
 
 
 def refuse_foreign_project(memory: Memory, config: Config) -> None:
-    """Raises ConfigError where a folder that still exists elsewhere uses the same project name."""
+    """Raises ConfigError where another folder uses the same project name."""
     if memory.foreign:
+        root = memory.foreign[0].labels[LABEL_ROOT]
         raise ConfigError(
             f"the project name '{config.project}' is taken",
-            cause=f"{memory.foreign[0].labels[LABEL_ROOT]} uses it",
-            hint='set project = "another-name" in devbox.toml, or devbox down there',
+            cause=f"{root} runs under it",
+            hint=f'set project = "another-name" in devbox.toml, or devbox down {shlex.quote(root)}',
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,15 @@ from pydantic import BaseModel, ConfigDict
 
 from devbox.config import Config
 from devbox.daemon.api.ask import ask
-from devbox.daemon.lock import holder, runtime_directories, runtime_directory
+from devbox.daemon.known import config_of
+from devbox.daemon.lock import holder, runtime_directories, runtime_directory, state_directory_of
 from devbox.engine.values import ContainerFacts
 from devbox.errors import DevboxError
 from devbox.gate import client as gates
 from devbox.gate.wire import RouteState
 from devbox.model import Backend, PortMapping
 from devbox.release.ports import browser_url
+from devbox.report.glance import known_project
 
 _TELLS_WITHIN = 5.0
 _AS_TOLD = (
@@ -66,10 +69,24 @@ async def read_status(config: Config) -> Status:
 
 
 async def read_every_status() -> tuple[Status, ...]:
-    """The status of every project that a devbox of this user runs, by name."""
-    running = [(path, pid) for path in runtime_directories() if (pid := holder(path)) is not None]
-    found = await asyncio.gather(*(_told(path, pid) for path, pid in running))
+    """The status of every project that a devbox of this user runs, or left running when it was killed, by
+    name."""
+    found = await asyncio.gather(*map(_one_of_all, runtime_directories()))
     return tuple(sorted((status for status in found if status is not None), key=lambda each: each.project))
+
+
+async def _one_of_all(directory: Path) -> Status | None:
+    daemon = holder(directory)
+    if daemon is not None:
+        return await _told(directory, daemon)
+    known = known_project(state_directory_of(directory))
+    if known is None:
+        return None
+    try:
+        found = await _found(config_of(Path(known.root), os.environ), directory, None)
+    except DevboxError:
+        return None
+    return found if found.state != "stopped" else None
 
 
 async def _told(directory: Path, daemon: int) -> Status | None:

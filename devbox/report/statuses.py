@@ -70,7 +70,9 @@ def table_lines(every: Sequence[Standing]) -> list[str]:
 
 
 def _row(found: Standing) -> tuple[str, ...]:
-    state = "paused" if found.paused and found.state == "serving" else found.state
+    state = found.state
+    if state == "serving":
+        state = "unwatched" if found.daemon is None else "paused" if found.paused else state
     revision = (
         f"{found.revision} ({found.failed} failed)"
         if found.failed and found.revision

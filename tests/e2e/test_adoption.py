@@ -29,6 +29,9 @@ def test_what_a_killed_devbox_served_goes_on_and_is_adopted_without_a_restart(
     first.kill()
     for _ in range(20):
         assert answer(url) == "one"
+    (left,) = map(json.loads, run("status", "--all", "--json").stdout.splitlines())
+    assert (left["root"], left["state"], left["daemon"]) == (str(folder), "serving", None)
+    assert " unwatched " in run("status", "--all").stdout
     second = start()
     adopted = second.served()
     assert adopted["strategy"] == "adopted"

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from devbox import __version__
 from devbox.config import Config
 from devbox.daemon.api import models
+from devbox.daemon.api.bounds import Bounded
 from devbox.errors import DevboxError, EngineError
 from devbox.events import Event, to_json
 
@@ -50,10 +51,13 @@ def application(control: Controls) -> FastAPI:
         openapi_url="/v1/openapi.json",
         responses={
             400: {"model": models.Refusal, "description": "The body is no JSON."},
+            408: {"model": models.Refusal, "description": "The body was not whole within 10 seconds."},
+            413: {"model": models.Refusal, "description": "The body is longer than 64 KiB."},
             409: {"model": models.Refusal, "description": "It cannot be done now, or not at all."},
             503: {"model": models.Refusal, "description": "The engine does not answer, or refuses."},
         },
     )
+    app.add_middleware(Bounded)
     app.add_exception_handler(DevboxError, _refused)
     app.add_exception_handler(HTTPException, _not_found)
 

@@ -26,8 +26,7 @@ async def control_api(directory: Path, control: Controls) -> AsyncIterator[None]
     """Answers on `api.sock` in this directory, of mode 0700, while the block runs; then lets followers
     read to their end, for two seconds at most.
 
-    Whoever asks before all of it is imported waits. What cannot be served, an old socket that is in the way
-    or a path over the limit, ends nothing else. Raises OSError where the socket cannot be made.
+    Whoever asks before all of it is imported waits. Raises OSError where the socket cannot be made.
     """
     path = directory / SOCKET
     listener = open_control(path)

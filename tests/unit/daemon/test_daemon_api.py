@@ -112,6 +112,62 @@ async def test_a_client_that_reads_nothing_keeps_nobody_from_ending(root: Path) 
     idle.close()
 
 
+async def test_who_asks_for_nothing_is_hung_up_on_and_leaves_room(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devbox.daemon.api.embedded.WHOLE_WITHIN", 0.2)
+    directory = make_runtime_directory(root)
+    async with control_api(directory, Nothing()):
+        await ask(directory, "GET", "status")
+        silent = [await asyncio.open_unix_connection(str(directory / SOCKET)) for _ in range(100)]
+        for number, (_, writer) in enumerate(silent):
+            writer.write(b"GET /v1/sta" if number % 2 else b"")
+        for reader, writer in silent:
+            assert await asyncio.wait_for(reader.read(), 10) == b""
+            writer.close()
+        assert (await ask(directory, "GET", "status"))["project"] == "shop"
+
+
+async def test_where_too_many_ask_at_once_that_is_said(root: Path) -> None:
+    control, client, directory = Nothing(), Client(root), make_runtime_directory(root)
+    async with control_api(directory, control):
+        await client.status()
+        many = [await asyncio.open_unix_connection(str(directory / SOCKET)) for _ in range(64)]
+        with pytest.raises(Refused, match="too many programs ask devbox at once"):
+            await client.status()
+        with pytest.raises(Refused, match="too many programs ask devbox at once"):
+            await anext(client.follow())
+        for _, writer in many:
+            writer.close()
+
+
+async def test_a_body_without_end_is_refused_and_takes_no_memory(root: Path) -> None:
+    directory = make_runtime_directory(root)
+    head = b"POST /v1/rebuild HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\n"
+    async with control_api(directory, Nothing()):
+        await ask(directory, "GET", "status")
+        reader, writer = await asyncio.open_unix_connection(str(directory / SOCKET))
+        writer.write(head + b"Content-Length: 1000000000\r\n\r\n" + b"x" * 200_000)
+        said = await asyncio.wait_for(reader.readuntil(b"}"), 10)
+        writer.close()
+        assert said.startswith(b"HTTP/1.1 413 ")
+        assert b"/v1/rebuild" in said
+
+
+async def test_half_a_body_is_waited_for_no_longer_than_its_bound(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devbox.daemon.api.bounds.WHOLE_WITHIN", 0.2)
+    directory = make_runtime_directory(root)
+    async with control_api(directory, Nothing()):
+        await ask(directory, "GET", "status")
+        reader, writer = await asyncio.open_unix_connection(str(directory / SOCKET))
+        writer.write(b"POST /v1/wait HTTP/1.0\r\nHost: d\r\nContent-Length: 100\r\n\r\n{")
+        said = await asyncio.wait_for(reader.readuntil(b"}"), 10)
+        writer.close()
+        assert said.startswith(b"HTTP/1.1 408 ")
+
+
 schema = schemathesis.openapi.from_asgi("/v1/openapi.json", application(Nothing()))
 load_all_checks()
 

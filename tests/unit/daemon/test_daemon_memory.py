@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from devbox.config import load
+from devbox.daemon.lock import ProjectLock, make_runtime_directory
 from devbox.daemon.memory import (
     Memory,
     recall,
@@ -83,7 +84,11 @@ def test_what_serves_is_what_the_gate_points_at_else_the_newest_that_runs(
     assert (serves.id if serves else None) == found
 
 
-async def test_a_project_of_the_same_name_elsewhere_is_refused_and_left_alone(tmp_path: Path) -> None:
+async def test_a_project_of_the_same_name_elsewhere_is_refused_and_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr("devbox.daemon.lock.PATH_BYTES", 4096)
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
     there.mkdir()
@@ -107,6 +112,12 @@ async def test_a_project_of_the_same_name_elsewhere_is_refused_and_left_alone(tm
         memory = await recalled(ours)
         refuse_foreign_project(memory, config)
         assert len(memory.containers) == len(memory.images) == 1
+    moved = tmp_path / "moved away"
+    with ProjectLock(make_runtime_directory(moved)):
+        foreign = await recalled(str(moved))
+    with pytest.raises(ConfigError) as caught:
+        refuse_foreign_project(foreign, config)
+    assert caught.value.hint.endswith(f"devbox down '{moved}'")
 
 
 @pytest.mark.parametrize(

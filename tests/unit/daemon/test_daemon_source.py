@@ -91,6 +91,25 @@ def test_a_bad_change_is_said_once_and_the_former_settings_stay(tmp_path: Path) 
     assert settings.reload() is True
 
 
+def test_settings_are_those_of_the_path_whatever_becomes_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "shop"
+    root.mkdir()
+    (root / "devbox.toml").write_text("stop_grace = 7\n")
+    monkeypatch.chdir(root)
+    settings = Settings(Path(), {}, {})
+    settings.reload()
+    root.rename(tmp_path / "aside")
+    assert not settings.reload()
+    assert settings.config.stop_grace == 7
+    root.mkdir()
+    (root / "devbox.toml").write_text("stop_grace = 8\n")
+    (tmp_path / "aside" / "devbox.toml").write_text("stop_grace = 9\n")
+    assert settings.reload()
+    assert (settings.config.root, settings.config.stop_grace) == (root, 8)
+
+
 def test_what_was_missing_is_found_once_it_is_there(tmp_path: Path) -> None:
     """No settings file changes when the folder to mount is made, or the env file written."""
     settings = Settings(tmp_path, {}, {})
