@@ -171,7 +171,10 @@ def down(
                 typer.echo(f"devbox: removed container {name}")
             for name in removed.volumes:
                 typer.echo(f"devbox: removed volume {name}")
-            typer.echo(f"devbox: {config.project} is down")
+            where = f" in {config.root}" if removed.elsewhere else ""
+            typer.echo(f"devbox: {config.project} is down{where}")
+            for root in removed.elsewhere:
+                typer.echo(f"devbox: {root} runs under the same name and goes on; devbox down there ends it")
             return 0
 
         return bring()

@@ -84,6 +84,14 @@ def is_ours(labels: Mapping[str, str], config: Config) -> bool:
     return not Path(other).is_dir() and holder(runtime_directory(Path(other))) is None
 
 
+def running_elsewhere(containers: Iterable[ContainerFacts], config: Config) -> tuple[str, ...]:
+    """The other folders that run under the project's name."""
+    roots = (
+        item.labels[LABEL_ROOT] for item in containers if item.running and not is_ours(item.labels, config)
+    )
+    return tuple(sorted(set(roots)))
+
+
 def revision_number(labels: Mapping[str, str]) -> int:
     """The revision that an object's labels name, 0 where they name none."""
     text = labels.get(LABEL_REVISION, "")

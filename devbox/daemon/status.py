@@ -33,6 +33,7 @@ class Status(BaseModel):
     """One project at one moment; `state` is "serving", "starting" (a daemon runs, nothing serves yet),
     "failed" (nothing serves, for `reason`) or "stopped"; `revision` is 0 where nothing serves.
 
+    `elsewhere` are other folders that run under the project's name, looked for where no devbox runs this one.
     The rest only a running devbox knows: `building` is the build in the making, 0 where none is; `failed` the
     build or revision that the newest save, or the application, ended with, for `failure`, until that is
     healed.
@@ -50,6 +51,7 @@ class Status(BaseModel):
     reason: str = ""
     daemon: int | None = None
     gate: int | None = None
+    elsewhere: tuple[str, ...] = ()
     building: int = 0
     failed: int = 0
     failure: Mapping[str, Any] | None = None
@@ -110,7 +112,7 @@ def _sentence(failure: Mapping[str, Any]) -> str:
 
 async def _found(config: Config, directory: Path, daemon: int | None) -> Status:
     # Slow to import, and a running devbox knows all of it.
-    from devbox.daemon.memory import recall, revision_of, serving_container
+    from devbox.daemon.memory import recall, revision_of, running_elsewhere, serving_container
     from devbox.engine import connect
 
     routes, gate, reason = await _gate(directory)
@@ -133,6 +135,7 @@ async def _found(config: Config, directory: Path, daemon: int | None) -> Status:
         image=container.image if container is not None else "",
         daemon=daemon,
         gate=gate,
+        elsewhere=running_elsewhere(memory.foreign, config),
     )
 
 

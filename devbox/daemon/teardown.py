@@ -9,17 +9,18 @@ from pathlib import Path
 from devbox.config import Config
 from devbox.daemon.hostports import HostPorts
 from devbox.daemon.lock import remove_runtime_directory
-from devbox.daemon.memory import is_ours
+from devbox.daemon.memory import is_ours, running_elsewhere
 from devbox.engine.protocol import Engine
 from devbox.release.strategies import retire
 
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """Names of what was removed."""
+    """Names of what was removed, and the other folders that go on running under the project's name."""
 
     containers: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
 
 async def take_down(engine: Engine, config: Config, ports: HostPorts, *, volumes: bool) -> Removed:
@@ -28,7 +29,8 @@ async def take_down(engine: Engine, config: Config, ports: HostPorts, *, volumes
     Only what carries the project's label is touched; images stay, so that the next start is quick. Raises
     EngineError where the engine does not let go of something.
     """
-    containers = [item for item in await engine.containers(config.project) if is_ours(item.labels, config)]
+    found = await engine.containers(config.project)
+    containers = [item for item in found if is_ours(item.labels, config)]
     await asyncio.gather(*(retire(engine, item.id, config.stop_grace) for item in containers))
     await release_ports(ports, config.root)
     removed = []
@@ -38,7 +40,8 @@ async def take_down(engine: Engine, config: Config, ports: HostPorts, *, volumes
                 continue
             await engine.remove_volume(volume.name)
             removed.append(volume.name)
-    return Removed(tuple(item.name for item in containers), tuple(removed))
+    names = tuple(item.name for item in containers)
+    return Removed(names, tuple(removed), running_elsewhere(found, config))
 
 
 async def release_ports(ports: HostPorts, root: Path) -> None:

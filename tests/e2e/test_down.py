@@ -13,7 +13,7 @@ import psutil
 
 from tests.e2e.apps import write_project, write_server
 from tests.e2e.conftest import StartUp, containers_of, left_behind
-from tests.e2e.devboxes import run, wait_until
+from tests.e2e.devboxes import answer, run, wait_until
 
 
 def test_ctrl_c_and_down_leave_nothing_and_touch_nothing_foreign(
@@ -60,6 +60,28 @@ def test_down_ends_a_running_devbox(folder: Path, start: StartUp, engine: docker
 def test_down_of_what_never_ran_is_fine(folder: Path) -> None:
     write_project(folder)
     assert run("down", str(folder)).returncode == 0
+
+
+def test_down_says_who_else_runs_under_the_name_and_leaves_it_alone(folder: Path, start: StartUp) -> None:
+    write_project(folder)
+    same = folder.parent / "elsewhere" / folder.name
+    same.mkdir(parents=True)
+    write_project(same)
+    up = start()
+    up.served(bound=120)
+    down = run("down", str(same), "--volumes")
+    assert (down.returncode, down.stdout.splitlines()) == (
+        0,
+        [
+            f"devbox: {folder.name} is down in {same}",
+            f"devbox: {folder} runs under the same name and goes on; devbox down there ends it",
+        ],
+    )
+    assert f"devbox: {folder} runs under the same name" in run("status", str(same)).stdout
+    assert answer(up.url) == "one"
+    down = run("down", str(folder))
+    assert down.stdout.splitlines()[-1] == f"devbox: {folder.name} is down"
+    assert run("down", str(same)).stdout == f"devbox: {folder.name} is down\n"
 
 
 def test_only_the_last_images_are_kept(folder: Path, start: StartUp, engine: docker.DockerClient) -> None:

@@ -14,6 +14,7 @@ from devbox.daemon.memory import (
     refuse_foreign_project,
     revision_number,
     revision_of,
+    running_elsewhere,
     serving_container,
     superseded_images,
 )
@@ -118,6 +119,19 @@ async def test_a_project_of_the_same_name_elsewhere_is_refused_and_left_alone(
     with pytest.raises(ConfigError) as caught:
         refuse_foreign_project(foreign, config)
     assert caught.value.hint.endswith(f"devbox down '{moved}'")
+
+
+async def test_what_runs_elsewhere_under_the_name_is_told_by_its_folder(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    config = load(here, {"project": "shop"}, {})
+    mine = container(1, root=str(here))
+    other = container(2, root=str(there))
+    ended = container(3, root=str(there), status="exited")
+    orphan = container(4, root=str(tmp_path / "moved away"))
+    assert running_elsewhere((mine, other, ended, orphan), config) == (str(there),)
+    assert running_elsewhere((mine, ended, orphan), config) == ()
 
 
 @pytest.mark.parametrize(
