@@ -228,6 +228,16 @@ async def test_another_folder_with_the_same_name(project: Path, engine: FakeEngi
     assert str(tmp_path) in found.text
 
 
+async def test_a_runtime_folder_that_is_of_no_use(
+    project: Path, engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "devbox").symlink_to(tmp_path)
+    found = one(await look(project, engine), "project")
+    assert (found.state, "XDG_RUNTIME_DIR" in found.next_step) == (State.FAILURE, True)
+    assert "belongs to another user" in found.text
+
+
 async def test_another_user_in_the_same_folder(project: Path, engine: FakeEngine) -> None:
     labels = {LABEL_PROJECT: "shop", LABEL_ROOT: str(project), LABEL_USER: str(os.getuid() + 54321)}
     await engine.create(ContainerSpec("shop-1", "base:1", labels))
