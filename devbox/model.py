@@ -15,6 +15,7 @@ LABEL_CONTEXT_DIGEST = "dev.devbox.context-digest"
 LABEL_ROLE = "dev.devbox.role"
 LABEL_BASES = "dev.devbox.bases"
 LABEL_ROOT = "dev.devbox.root"
+LABEL_USER = "dev.devbox.user"
 
 
 class Kind(StrEnum):

@@ -11,6 +11,7 @@ from pathlib import Path
 from devbox.config import Config
 from devbox.daemon.hostports import HostPorts
 from devbox.daemon.lock import holder, runtime_directory
+from devbox.daemon.memory import other_user, recall
 from devbox.daemon.teardown import Removed, take_down
 from devbox.engine import connect
 from devbox.errors import AlreadyRunning
@@ -21,11 +22,14 @@ _POLL = 0.05
 
 async def bring_down(config: Config, *, volumes: bool) -> Removed:
     """Ends the daemon as Ctrl-C would, then removes what is left; raises AlreadyRunning where it does not
-    end within 30 seconds, EngineError where the engine does not let go."""
+    end within 30 seconds or is another user's, EngineError where the engine does not let go."""
     directory = runtime_directory(config.root)
     await _end_daemon(directory)
     engine = await connect()
     try:
+        user = other_user(await recall(engine, config), config)
+        if user is not None:
+            raise AlreadyRunning(f"user {user} runs this project", hint=f"run devbox down as {user}")
         return await take_down(engine, config, HostPorts(engine, directory), volumes=volumes)
     finally:
         await engine.close()

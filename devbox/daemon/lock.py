@@ -125,6 +125,7 @@ class ProjectLock:
     """
 
     def __init__(self, directory: Path) -> None:
+        self.directory = directory
         self._path = directory / "lock"
         self._descriptor = -1
 
@@ -134,20 +135,39 @@ class ProjectLock:
             if time.monotonic() >= deadline:
                 raise AlreadyRunning(
                     "another devbox runs this project",
-                    cause=f"process {holder(self._path.parent) or 'unknown'}",
+                    cause=f"process {holder(self.directory) or 'unknown'}",
                     hint="stop it with Ctrl-C in its terminal, or with devbox down",
                 )
             time.sleep(_ASK_AGAIN)
+        self._hold(descriptor)
+        return self
+
+    def renew(self) -> None:
+        """Holds the lock by the file that others look at, also where somebody removed that one; does nothing
+        where that cannot be now, or another process came first."""
+        if _same_file(self._descriptor, self._path):
+            return
+        try:
+            for folder in (self.directory.parent, self.directory):
+                folder.mkdir(mode=0o700, exist_ok=True)
+                _refuse_others(folder)
+            descriptor = self._take()
+        except (OSError, ConfigError):
+            return
+        if descriptor is not None:
+            os.close(self._descriptor)
+            self._hold(descriptor)
+
+    def _hold(self, descriptor: int) -> None:
         os.truncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())
         self._descriptor = descriptor
-        return self
 
     def _take(self) -> int | None:
         """The locked descriptor, None where somebody else has the lock."""
         while True:
             # A daemon that is just ending may have taken the folder away.
-            for folder in (self._path.parent.parent, self._path.parent):
+            for folder in (self.directory.parent, self.directory):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
                 descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

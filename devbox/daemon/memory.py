@@ -6,6 +6,8 @@ Pure but for `recall` and `is_ours`, which looks whether a folder is there, and 
 from __future__ import annotations
 
 import asyncio
+import os
+import pwd
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -15,13 +17,14 @@ from devbox.config import Config
 from devbox.daemon.lock import holder, runtime_directory
 from devbox.engine.protocol import Engine
 from devbox.engine.values import ContainerFacts, ImageFacts
-from devbox.errors import ConfigError
+from devbox.errors import AlreadyRunning, ConfigError
 from devbox.model import (
     LABEL_CONFIG_HASH,
     LABEL_CONTEXT_DIGEST,
     LABEL_REVISION,
     LABEL_ROLE,
     LABEL_ROOT,
+    LABEL_USER,
     Backend,
     Revision,
 )
@@ -71,13 +74,16 @@ def _as_released(container: ContainerFacts, images: Iterable[ImageFacts], config
         return container
     for image in images:
         if revision_number(image.labels) == number:
-            return replace(container, image=image.id, labels={**image.labels, LABEL_ROLE: ROLE_APP})
+            user = {name: text for name, text in container.labels.items() if name == LABEL_USER}
+            return replace(container, image=image.id, labels={**image.labels, **user, LABEL_ROLE: ROLE_APP})
     return container
 
 
 def is_ours(labels: Mapping[str, str], config: Config) -> bool:
-    """True unless another folder, one that still exists or that a devbox still runs, uses the same project
-    name for this object."""
+    """True unless another user uses the same project name for this object, or another folder, one that still
+    exists or that a devbox still runs."""
+    if user_of(labels) is not None:
+        return False
     other = labels.get(LABEL_ROOT, "")
     if not other or other == str(config.root):
         return True
@@ -86,10 +92,25 @@ def is_ours(labels: Mapping[str, str], config: Config) -> bool:
 
 def running_elsewhere(containers: Iterable[ContainerFacts], config: Config) -> tuple[str, ...]:
     """The other folders that run under the project's name."""
-    roots = (
-        item.labels[LABEL_ROOT] for item in containers if item.running and not is_ours(item.labels, config)
-    )
-    return tuple(sorted(set(roots)))
+    foreign = (item for item in containers if item.running and not is_ours(item.labels, config))
+    return tuple(sorted({item.labels.get(LABEL_ROOT, "") for item in foreign} - {"", str(config.root)}))
+
+
+def user_of(labels: Mapping[str, str]) -> str | None:
+    """The name of the other user whose devbox made this object; None for our own, and where none is told."""
+    number = labels.get(LABEL_USER, "")
+    if not number.isdecimal() or int(number) == os.getuid():
+        return None
+    try:
+        return pwd.getpwuid(int(number)).pw_name
+    except KeyError:
+        return number
+
+
+def other_user(memory: Memory, config: Config) -> str | None:
+    """The name of another user who runs the very same folder; None where nobody does."""
+    here = (item for item in memory.foreign if item.labels.get(LABEL_ROOT) == str(config.root))
+    return next(filter(None, (user_of(item.labels) for item in here)), None)
 
 
 def revision_number(labels: Mapping[str, str]) -> int:
@@ -121,7 +142,12 @@ def serving_container(memory: Memory, pointed: Iterable[Backend]) -> ContainerFa
 
 
 def refuse_foreign_project(memory: Memory, config: Config) -> None:
-    """Raises ConfigError where another folder uses the same project name."""
+    """Raises ConfigError where another folder uses the same project name, AlreadyRunning where another user
+    runs this one."""
+    user = other_user(memory, config)
+    if user is not None:
+        hint = f"work in a folder of your own, or run devbox down as {user}"
+        raise AlreadyRunning(f"user {user} runs this project", hint=hint)
     if memory.foreign:
         root = memory.foreign[0].labels[LABEL_ROOT]
         raise ConfigError(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -45,6 +45,7 @@ from devbox.report.journal import Journal
 from devbox.report.terminal import restore_terminals
 from devbox.report.ticking import ticking
 
+_LOOK_SECONDS = 2.0
 _SIGNALS = {
     signal.SIGINT: ("Ctrl-C", EXIT_INTERRUPTED),
     signal.SIGTERM: ("terminated", 0),
@@ -84,7 +85,7 @@ async def run_session(
         renderer.problems(problems_at_start(error, root, None, None))
         raise
     directory = make_runtime_directory(settings.config.root)
-    with ProjectLock(directory), _stopping_on_signals(renderer) as stop:
+    with ProjectLock(directory) as lock, _stopping_on_signals(renderer) as stop:
         async with ticking(renderer, lambda: stop.ask("nobody reads the output", 0)):
             try:
                 engine = await connect()
@@ -93,12 +94,29 @@ async def run_session(
                 _acknowledge(stop)
                 return stop.exit_code
             try:
-                return await _serve(engine, settings, directory, stop, watch=watch)
+                return await _serve(engine, settings, lock, stop, watch=watch)
             finally:
                 await engine.close()
 
 
-async def _serve(engine: Engine, settings: Settings, directory: Path, stop: _Stop, *, watch: bool) -> int:
+@asynccontextmanager
+async def _keeping(lock: ProjectLock) -> AsyncIterator[None]:
+    """Holds the lock where others look for it, until the session ends and takes it away: a user's runtime
+    directory goes with the last of his logins, and comes back with the next one."""
+
+    async def keep() -> None:
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            lock.renew()
+
+    task = asyncio.create_task(keep())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def _serve(engine: Engine, settings: Settings, lock: ProjectLock, stop: _Stop, *, watch: bool) -> int:
     """One session, and around it what others see of it and ask it."""
     journal = Journal(
         state_directory(settings.config.root), lambda problem: bus(ContextNotice(notice=problem))
@@ -107,9 +125,9 @@ async def _serve(engine: Engine, settings: Settings, directory: Path, stop: _Sto
     control = Control(engine, lambda: settings.config, hub, lambda: stop.ask("devbox down", 0))
     bus = Bus(stop.renderer, journal, hub, control, stop.notify)
     try:
-        async with control_api(directory, control):
+        async with control_api(lock.directory, control):
             try:
-                return await _run(engine, settings, HostPorts(engine, directory), bus, control, stop, watch)
+                return await _run(engine, settings, lock, bus, control, stop, watch)
             finally:
                 hub.close()
     finally:
@@ -120,19 +138,20 @@ async def _serve(engine: Engine, settings: Settings, directory: Path, stop: _Sto
 async def _run(
     engine: Engine,
     settings: Settings,
-    ports: HostPorts,
+    lock: ProjectLock,
     bus: Bus,
     control: Control,
     stop: _Stop,
     watch: bool,
 ) -> int:
+    ports = HostPorts(engine, lock.directory)
     logs = LogFollowers(engine, bus)
     running = looping = False
     source: Source | None = None
     try:
         info = await engine.info()
         tools = Tools(engine, info, Frontends(engine), ports, logs, bus)
-        async with Project(settings, ports) as project:
+        async with Project(settings, ports) as project, _keeping(lock):
             source = await project.read()
             refuse_own_output(output_files(settings.config.context), source.snapshot)
             memory = await recall(engine, settings.config)

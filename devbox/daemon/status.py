@@ -112,7 +112,7 @@ def _sentence(failure: Mapping[str, Any]) -> str:
 
 async def _found(config: Config, directory: Path, daemon: int | None) -> Status:
     # Slow to import, and a running devbox knows all of it.
-    from devbox.daemon.memory import recall, revision_of, running_elsewhere, serving_container
+    from devbox.daemon.memory import other_user, recall, revision_of, running_elsewhere, serving_container
     from devbox.engine import connect
 
     routes, gate, reason = await _gate(directory)
@@ -123,11 +123,20 @@ async def _found(config: Config, directory: Path, daemon: int | None) -> Status:
         await engine.close()
     pointed = _pointed(routes)
     container = serving_container(memory, pointed)
+    user = other_user(memory, config)
+    if user is not None:
+        reason = f"user {user} runs it"
     serves = container is not None and (bool(pointed) or bool(container.published))
+    if serves:
+        state = "serving"
+    elif reason and user is None:
+        state = "failed"
+    else:
+        state = "starting" if daemon else "stopped"
     return Status(
         project=config.project,
         root=str(config.root),
-        state="serving" if serves else "failed" if reason else "starting" if daemon else "stopped",
+        state=state,
         revision=revision_of(container).number if container is not None and serves else 0,
         urls=_urls(routes, pointed, container),
         reason="" if serves else reason.removeprefix("devbox: "),

@@ -66,7 +66,9 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Occupants:
-    """Who has the project: the pid of its devbox, the other folder that uses its name."""
+    """Who has the project: the pid of its devbox, the other folder that uses its name, the other user who
+    runs it."""
 
     daemon: int | None = None
     foreign: str = ""
+    user: str = ""

@@ -20,7 +20,7 @@ from typing import TypeVar
 from devbox.build.context import tar_stream
 from devbox.config import Config
 from devbox.daemon.lock import holder, runtime_directory
-from devbox.daemon.memory import recall
+from devbox.daemon.memory import other_user, recall
 from devbox.daemon.portowner import name_owner
 from devbox.doctor.facts import Answer, Base, Occupants, Port, Room, Watching
 from devbox.engine.protocol import Engine
@@ -189,8 +189,11 @@ async def _base(engine: Engine, image: str) -> Base:
 async def occupants(engine: Engine | None, config: Config) -> Occupants:
     """Who runs the project, and who else uses its name as far as the engine knows."""
     daemon = holder(runtime_directory(config.root))
-    foreign = (await recall(engine, config)).foreign if engine is not None else ()
-    return Occupants(daemon, foreign[0].labels[LABEL_ROOT] if foreign else "")
+    if engine is None:
+        return Occupants(daemon)
+    memory = await recall(engine, config)
+    foreign = memory.foreign[0].labels[LABEL_ROOT] if memory.foreign else ""
+    return Occupants(daemon, foreign, other_user(memory, config) or "")
 
 
 async def ports(engine: Engine | None, config: Config, wanted: tuple[PortMapping, ...]) -> tuple[Port, ...]:

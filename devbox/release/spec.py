@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,6 +17,7 @@ from devbox.model import (
     LABEL_REVISION,
     LABEL_ROLE,
     LABEL_ROOT,
+    LABEL_USER,
     PortMapping,
     Revision,
     VolumeMount,
@@ -104,7 +106,11 @@ def container_spec(
     return ContainerSpec(
         name=container_name(config.project, revision.number),
         image=revision.image,
-        labels=revision_labels(config, revision.number, revision.context_digest, ROLE_APP),
+        labels={
+            **revision_labels(config, revision.number, revision.context_digest, ROLE_APP),
+            # Images and volumes are the project's, whoever made them; a container is somebody's at work.
+            LABEL_USER: str(os.getuid()),
+        },
         environment=environment,
         mounts=mounts(config, image),
         ports=published,

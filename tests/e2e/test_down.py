@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import docker
 import psutil
+import pytest
 
 from tests.e2e.apps import write_project, write_server
 from tests.e2e.conftest import StartUp, containers_of, left_behind
@@ -98,6 +100,25 @@ def test_only_the_last_images_are_kept(folder: Path, start: StartUp, engine: doc
     assert len(tags) <= 3
     newest = up.of("release.served")[-1]["revision"]
     assert f"devbox/{folder.name}:r{newest}" in tags
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"), [(signal.SIGTERM, "terminated"), (signal.SIGHUP, "terminal closed")]
+)
+def test_the_end_of_a_login_session_leaves_nothing(
+    folder: Path, start: StartUp, engine: docker.DockerClient, number: signal.Signals, reason: str
+) -> None:
+    write_project(folder)
+    up = start()
+    up.served(bound=120)
+    gate = json.loads(run("status", str(folder), "--json").stdout)["gate"]
+    # Everything of a session is told to end at once.
+    for process in (gate, up.process.pid):
+        os.kill(process, number)
+    assert up.process.wait(30) == 0
+    up.until(lambda: up.of("session.stopped"), "the last event")
+    assert up.of("session.stopped")[-1]["reason"] == reason
+    assert left_behind(engine, folder.name) == []
 
 
 def test_a_second_ctrl_c_leaves_at_once(folder: Path, start: StartUp) -> None:

@@ -128,6 +128,35 @@ async def test_who_asks_for_nothing_is_hung_up_on_and_leaves_room(
         assert (await ask(directory, "GET", "status"))["project"] == "shop"
 
 
+@pytest.mark.parametrize("whole", [True, False], ids=["folder", "socket"])
+async def test_a_socket_that_was_removed_is_made_anew(
+    root: Path, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    monkeypatch.setattr("devbox.daemon.api.server._LOOK_SECONDS", 0.01)
+    control, directory = Nothing(), make_runtime_directory(root)
+    got: list[Event] = []
+
+    async def follow() -> None:
+        async for event in Client(root).follow():
+            got.append(event)
+
+    async with control_api(directory, control):
+        control.hub(ChangeIgnored(seq=1, reason="nothing changed"))
+        following = asyncio.create_task(follow())
+        await wait_for(lambda: bool(got))
+        (directory / SOCKET).unlink()
+        if whole:
+            directory.rmdir()
+            make_runtime_directory(root)
+        await wait_for((directory / SOCKET).exists)
+        assert (await ask(directory, "GET", "status"))["project"] == "shop"
+        control.hub(SessionStopped(seq=2, reason="Ctrl-C"))
+        control.hub.close()
+        await asyncio.wait_for(following, 10)
+    assert [event.seq for event in got] == [1, 2]
+    assert not (directory / SOCKET).exists()
+
+
 async def test_where_too_many_ask_at_once_that_is_said(root: Path) -> None:
     control, client, directory = Nothing(), Client(root), make_runtime_directory(root)
     async with control_api(directory, control):

@@ -131,6 +131,44 @@ def test_one_that_ends_may_take_the_folder_away(tmp_path: Path) -> None:
     assert stat.S_IMODE(directory.parent.stat().st_mode) == 0o700
 
 
+@pytest.mark.parametrize("whole", [True, False], ids=["folder", "file"])
+def test_it_is_held_by_the_file_that_others_look_at_whatever_was_removed(
+    runtime: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    monkeypatch.setattr("devbox.daemon.lock.PATH_BYTES", 4096)
+    directory = make_runtime_directory(tmp_path)
+    with ProjectLock(directory) as lock:
+        lock.renew()
+        assert holder(directory) == os.getpid()
+        if whole:
+            shutil.rmtree(directory.parent)
+        else:
+            (directory / "lock").unlink()
+        assert holder(directory) is None
+        lock.renew()
+        assert holder(directory) == os.getpid()
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    assert holder(directory) is None
+
+
+def test_it_is_left_to_who_took_it_meanwhile_and_waits_for_a_place_to_be(
+    runtime: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devbox.daemon.lock.PATH_BYTES", 4096)
+    directory = make_runtime_directory(tmp_path)
+    with ProjectLock(directory) as lock:
+        (directory / "lock").unlink()
+        with another(directory) as other:
+            lock.renew()
+            assert holder(directory) == other.pid
+        shutil.rmtree(runtime)
+        lock.renew()
+        assert not runtime.exists()
+        runtime.mkdir()
+        lock.renew()
+        assert holder(directory) == os.getpid()
+
+
 def test_never_two_at_once_though_each_takes_the_file_away(tmp_path: Path) -> None:
     """Eight threads hold, remove and let go; flock tells them apart, for each opens the file itself."""
     directory = tmp_path / "base" / "project"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from devbox.config import load
+from devbox.daemon.hostports import HostPorts
 from devbox.daemon.lock import ProjectLock, make_runtime_directory
 from devbox.daemon.memory import (
     Memory,
+    other_user,
     recall,
     refuse_foreign_project,
     revision_number,
@@ -18,10 +21,11 @@ from devbox.daemon.memory import (
     serving_container,
     superseded_images,
 )
+from devbox.daemon.teardown import take_down
 from devbox.engine.fake import FakeEngine
 from devbox.engine.values import ContainerFacts, ContainerSpec
-from devbox.errors import ConfigError
-from devbox.model import LABEL_REVISION, Backend, Revision
+from devbox.errors import AlreadyRunning, ConfigError
+from devbox.model import LABEL_REVISION, LABEL_USER, Backend, Revision
 
 from .kit import container, image, labels
 
@@ -132,6 +136,32 @@ async def test_what_runs_elsewhere_under_the_name_is_told_by_its_folder(tmp_path
     orphan = container(4, root=str(tmp_path / "moved away"))
     assert running_elsewhere((mine, other, ended, orphan), config) == (str(there),)
     assert running_elsewhere((mine, ended, orphan), config) == ()
+
+
+async def test_what_another_user_runs_in_the_same_folder_is_refused_and_left_alone(tmp_path: Path) -> None:
+    config = load(tmp_path, {"project": "shop"}, {})
+    theirs = {**labels(1, root=str(tmp_path)), LABEL_USER: str(os.getuid() + 54321)}
+
+    async def recalled(engine: FakeEngine, found: dict[str, str]) -> Memory:
+        name = engine.add_image("shop:r1", labels=labels(1, role="image", root=str(tmp_path)))
+        await engine.create(ContainerSpec("devbox-shop-r1", name, found))
+        return await recall(engine, config)
+
+    engine = FakeEngine()
+    memory = await recalled(engine, theirs)
+    assert (memory.containers, len(memory.images)) == ((), 1)
+    assert other_user(memory, config) == str(os.getuid() + 54321)
+    with pytest.raises(AlreadyRunning, match=f"user {os.getuid() + 54321} runs this project"):
+        refuse_foreign_project(memory, config)
+    await take_down(engine, config, HostPorts(engine, tmp_path), volumes=False)
+    assert len(await engine.containers("shop")) == 1
+    await engine.close()
+
+    engine = FakeEngine()
+    memory = await recalled(engine, theirs | {LABEL_USER: str(os.getuid())})
+    assert (len(memory.containers), other_user(memory, config)) == (1, None)
+    refuse_foreign_project(memory, config)
+    await engine.close()
 
 
 @pytest.mark.parametrize(
