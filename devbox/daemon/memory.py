@@ -15,6 +15,7 @@ from devbox.engine.protocol import Engine
 from devbox.engine.values import ContainerFacts, ImageFacts
 from devbox.errors import ConfigError
 from devbox.model import (
+    LABEL_BEFORE_START,
     LABEL_CONFIG_HASH,
     LABEL_CONTEXT_DIGEST,
     LABEL_REVISION,
@@ -69,7 +70,9 @@ def _as_released(container: ContainerFacts, images: Iterable[ImageFacts], config
         return container
     for image in images:
         if revision_number(image.labels) == number:
-            return replace(container, image=image.id, labels={**image.labels, LABEL_ROLE: ROLE_APP})
+            record = {LABEL_BEFORE_START: container.labels.get(LABEL_BEFORE_START, "")}
+            labels = {**image.labels, **record, LABEL_ROLE: ROLE_APP}
+            return replace(container, image=image.id, labels=labels)
     return container
 
 
@@ -102,7 +105,10 @@ def serving_container(memory: Memory, pointed: Iterable[Backend]) -> ContainerFa
     for item in running:
         # A port is dialled at another address than it is published on: 127.0.0.1 for 0.0.0.0.
         published = {each.port for many in item.published.values() for each in many}
-        if any(backend.host == item.address or backend.port in published for backend in pointed):
+        if any(
+            backend.host in (item.address, *item.addresses) or backend.port in published
+            for backend in pointed
+        ):
             return item
     return running[0] if running else None
 

@@ -230,7 +230,7 @@ class Standbys:
     def _spec(self, serving: Serving, source: Source, image: ImageFacts, launch: Launch) -> ContainerSpec:
         config = source.config
         ports = self._tools.ports.mappings
-        application = container_spec(config, image, serving.revision, self._tools.info, ports)
+        application = container_spec(config, image, serving.revision, self._tools.info, ports, serving.record)
         name = f"devbox-{config.project}-standby-{uuid.uuid4().hex[:8]}"
         environment = {**launch.environment, **wire.environment(launch.environment)}
         return standby_spec(application, name, launch.argv, environment, launch.cwd)

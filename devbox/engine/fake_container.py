@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from devbox.engine.values import ContainerFacts, ContainerSpec, ExecResult, ImageFacts, LogLine
 from devbox.errors import Conflict
-from devbox.model import Backend, VolumeMount
+from devbox.model import Backend, RestartPolicy, VolumeMount
 
 _KILLED = 137
 
@@ -57,6 +57,9 @@ class FakeContainer:
         self.removed = False
         self.name = spec.name
         self.files: set[str] = set()
+        self.networks = {network.name: network.aliases for network in spec.networks}
+        self.restart = RestartPolicy()
+        self.started = 0.0
         # The engine gives a container its image's labels, its own over them.
         self.labels = {**image.labels, **spec.labels}
         self._image = image.id
@@ -87,6 +90,10 @@ class FakeContainer:
             published=dict(self._published) if running else {},
             mounts=tuple(self._mount(mount) for mount in self.spec.mounts),
             command=self._command,
+            addresses=(self._address,) if running else (),
+            memory=self.spec.memory,
+            started=self.started,
+            restart=self.restart,
         )
 
     def _mount(self, mount: VolumeMount) -> VolumeMount:
@@ -99,7 +106,7 @@ class FakeContainer:
         """Plays the behaviour; an image that exits at once has started all the same."""
         if self.status == "running":
             return
-        self.status, self.exit_status = "running", 0
+        self.status, self.exit_status, self.started = "running", 0, time.time()
         for line in self.behaviour.log:
             await self.say(line)
         if self.behaviour.exits is not None:
