@@ -90,6 +90,8 @@ def of_log(log: Iterable[str], places: Places, *, every: bool = False) -> tuple[
 def of_exit(what: str, log: tuple[str, ...], places: Places) -> tuple[Problem, ...]:
     """Where the end of an application comes from: its last exception, else what it said of its start, else
     the command that ran."""
+    if OUT_OF_MEMORY in what:
+        return (places.setting("memory", what) or places.dockerfile(places.blame.command(), what),)
     found = of_log(log, places) or _of_server(log, places)
     if found:
         return found
@@ -175,9 +177,6 @@ def _of_command(error: BeforeStartFailed, places: Places) -> tuple[Problem, ...]
 
 def _of_start(error: StartFailed, places: Places) -> tuple[Problem, ...]:
     cause = error.cause
-    limit = places.setting("memory", error.what) if OUT_OF_MEMORY in error.what else None
-    if limit is not None:
-        return (limit,)
     if error.exit_status is None and cause:
         if "GET " in cause:
             message = f"{error.what}: {cause}"

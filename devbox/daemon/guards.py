@@ -19,6 +19,7 @@ from devbox.release.probe import Readiness, wait_ready
 
 _ASK_AGAIN = 0.5
 _GATE_AGAIN = 1.0
+_END_IS_TOLD = 1.0
 _REMOVED_BY_HAND = 137
 
 
@@ -71,6 +72,9 @@ class Guards:
         self._lost = asyncio.Event()
         self._app: asyncio.Task[None] | None = None
         self._readying: asyncio.Task[None] | None = None
+        self._watched = ""
+        self._ends: dict[str, int] = {}
+        self._end_told = asyncio.Event()
 
     @property
     def engine_lost(self) -> bool:
@@ -89,6 +93,8 @@ class Guards:
         """From now on this container's end is told, and no other's."""
         if self._app is not None:
             self._app.cancel()
+        self._watched = serving.container
+        self._ends.clear()
         self._app = self._group.create_task(self._ended(serving.container))
 
     def watch_again(self, serving: Serving, readiness: Readiness) -> None:
@@ -163,6 +169,9 @@ class Guards:
                     self._tell(AppBegan(event.container))
                 elif event.action == "oom":
                     self._tell(AppOverMemory(event.container))
+                elif event.exit_status is not None and event.container == self._watched:
+                    self._ends[event.container] = event.exit_status
+                    self._end_told.set()
 
     async def _ask(self) -> EngineUnreachable | None:
         try:
@@ -186,7 +195,20 @@ class Guards:
     async def _ended(self, container: str) -> None:
         status = await self._status(container)
         if status is not None:
+            facts = await self.container(container)
+            if facts is not None and (facts.running or facts.starts_again):
+                # The engine then tells the status of the new run.
+                status = await self._status_told(container, status)
             self._tell(AppEnded(container, status))
+
+    async def _status_told(self, container: str, otherwise: int) -> int:
+        """The exit status that the engine's events tell of a container, within 1 s."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_END_IS_TOLD):
+                while container not in self._ends:
+                    self._end_told.clear()
+                    await self._end_told.wait()
+        return self._ends.pop(container, otherwise)
 
     async def _ready(self, container: str, readiness: Readiness) -> None:
         began = time.monotonic()

@@ -144,7 +144,9 @@ def event(data: Json) -> EngineEvent:
     actor = data.get("Actor") or {}
     attributes = actor.get("Attributes") or {}
     labels = {key: value for key, value in attributes.items() if key.startswith(_OUR_LABELS)}
-    return EngineEvent(str(data.get("Action", "")), str(actor.get("ID", "")), labels)
+    status = str(attributes.get("exitCode", ""))
+    ended = int(status) if status.isdecimal() else None
+    return EngineEvent(str(data.get("Action", "")), str(actor.get("ID", "")), labels, ended)
 
 
 def publisher(listing: Iterable[Json], port: int, protocol: str) -> str:

@@ -68,9 +68,17 @@ class FakeEngine(FakeBuilder):
         await found.end(exit_status, out_of_memory=out_of_memory)
         self._listeners.tell("die", found)
 
+    def scripted(self, container: str) -> FakeContainer:
+        """The container itself, for what no engine would be asked."""
+        return self._containers.existing(container)
+
+    def tell(self, action: str, container: str) -> None:
+        """Tells those who listen of something that happened to a container."""
+        self._listeners.tell(action, self.scripted(container))
+
     async def kill_a_child(self, container: str) -> None:
         """A process of a container is killed for the container's memory, and the container runs on."""
-        self._listeners.tell("oom", self._containers.existing(container))
+        self.tell("oom", container)
 
     async def say(self, container: str, line: str, stream: str = "stdout") -> None:
         """A container writes a line."""

@@ -165,11 +165,13 @@ class ExecResult:
 
 @dataclass(frozen=True, slots=True)
 class EngineEvent:
-    """Something happened to a container: `action` is the engine's word ("die", "oom", "start", …)."""
+    """Something happened to a container: `action` is the engine's word ("die", "oom", "start", …), and
+    `exit_status` comes with its end."""
 
     action: str
     container: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    exit_status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
