@@ -20,6 +20,7 @@ from devbox.release.probe import Readiness, wait_ready
 _ASK_AGAIN = 0.5
 _GATE_AGAIN = 1.0
 _END_IS_TOLD = 1.0
+_ENDS_KEPT = 20
 _REMOVED_BY_HAND = 137
 
 
@@ -72,7 +73,6 @@ class Guards:
         self._lost = asyncio.Event()
         self._app: asyncio.Task[None] | None = None
         self._readying: asyncio.Task[None] | None = None
-        self._watched = ""
         self._ends: dict[str, int] = {}
         self._end_told = asyncio.Event()
 
@@ -93,9 +93,7 @@ class Guards:
         """From now on this container's end is told, and no other's."""
         if self._app is not None:
             self._app.cancel()
-        self._watched = serving.container
-        self._ends.clear()
-        self._app = self._group.create_task(self._ended(serving.container))
+        self._app = self._group.create_task(self._ended(serving.container, serving.started))
 
     def watch_again(self, serving: Serving, readiness: Readiness) -> None:
         """Tells when this container, which was started again, is ready, or is not going to be."""
@@ -169,8 +167,11 @@ class Guards:
                     self._tell(AppBegan(event.container))
                 elif event.action == "oom":
                     self._tell(AppOverMemory(event.container))
-                elif event.exit_status is not None and event.container == self._watched:
+                elif event.exit_status is not None:
+                    self._ends.pop(event.container, None)
                     self._ends[event.container] = event.exit_status
+                    if len(self._ends) > _ENDS_KEPT:
+                        del self._ends[next(iter(self._ends))]
                     self._end_told.set()
 
     async def _ask(self) -> EngineUnreachable | None:
@@ -192,14 +193,19 @@ class Guards:
                 # The port may be taken by now, or the process cannot be started: tried again.
                 await asyncio.sleep(_GATE_AGAIN)
 
-    async def _ended(self, container: str) -> None:
-        status = await self._status(container)
-        if status is not None:
-            facts = await self.container(container)
-            if facts is not None and (facts.running or facts.starts_again):
-                # The engine then tells the status of the new run.
-                status = await self._status_told(container, status)
-            self._tell(AppEnded(container, status))
+    async def _ended(self, container: str, started: float) -> None:
+        facts = await self.container(container)
+        again = facts is not None and facts.running and 0 < started != facts.started
+        # One that was started again before anybody watched it has ended already.
+        status = 0 if again else await self._status(container)
+        if status is None:
+            return
+        facts = await self.container(container)
+        if facts is not None and (facts.running or facts.starts_again):
+            # The engine then tells the status of the new run.
+            status = await self._status_told(container, status)
+        self._ends.pop(container, None)
+        self._tell(AppEnded(container, status))
 
     async def _status_told(self, container: str, otherwise: int) -> int:
         """The exit status that the engine's events tell of a container, within 1 s."""
@@ -208,7 +214,7 @@ class Guards:
                 while container not in self._ends:
                     self._end_told.clear()
                     await self._end_told.wait()
-        return self._ends.pop(container, otherwise)
+        return self._ends.get(container, otherwise)
 
     async def _ready(self, container: str, readiness: Readiness) -> None:
         began = time.monotonic()

@@ -92,7 +92,8 @@ class Outcomes:
         if ended is not None:
             await self.app_ended(ended)
         elif self._parts.service.number:
-            # Has a standby wait for the next change.
+            # Has a standby wait for the next change; what ended was no container to look into.
+            self._parts.standbys.try_again()
             self._parts.hints.look_again()
 
     def app_over_memory(self, message: AppOverMemory) -> None:

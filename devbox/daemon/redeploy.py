@@ -57,6 +57,5 @@ class Redeploy:
         spec = replace(spec, name=f"{spec.name}-{uuid.uuid4().hex[:6]}")
         handover = await self._rollout.cold(facts, spec, ports)
         origin = Origin(bases=tuple(facts.labels.get(LABEL_BASES, "").split()))
-        serving = self._rollout.served(revision, again.why, ports, handover, origin, spec.name)
-        await self._rollout.settle(serving)
-        return Served(serving)
+        await self._rollout.settle(handover.container)
+        return Served(self._rollout.served(revision, again.why, ports, handover, origin, spec.name))

@@ -47,7 +47,12 @@ class Resuming:
                 return AppEnded(serving.container, outcome.exit_status)
             self._tools.emit(ReleaseFailed(revision=number, failure=failure_of(outcome)))
             return None
-        image = await self._tools.engine.image(serving.revision.image)
+        try:
+            image = await self._tools.engine.image(serving.revision.image)
+            if outcome.restart != config.restart:
+                await self._tools.engine.restart_policy(serving.container, config.restart)
+        except EngineError:
+            return None
         if image is None:
             return None
         outlook = Outlook(self._tools, config)

@@ -121,16 +121,16 @@ class Rollout:
         for name in own_networks(config):
             await engine.ensure_network(name, project_labels(config, ROLE_NETWORK))
 
-    async def settle(self, serving: Serving) -> None:
+    async def settle(self, container: ContainerFacts) -> None:
         """Has the engine start the container again as the settings say, now that it serves."""
         policy = self._work.source.config.restart
         if policy.name == "no":
             return
         try:
-            await self._tools.engine.restart_policy(serving.container, policy)
+            await self._tools.engine.restart_policy(container.id, policy)
         except EngineError as error:
-            number = serving.revision.number
-            self._tools.emit(ContextNotice(notice=f"revision {number} has no restart policy: {error}"))
+            notice = f"the restart policy of revision {self._work.number} is not set: {error}"
+            self._tools.emit(ContextNotice(notice=notice))
 
     def hooks(self, ports: tuple[PortMapping, ...]) -> Hooks:
         """What happens at the turning points: logs are followed, the disk is looked at, the ports moved."""

@@ -179,9 +179,8 @@ class Round:
             return Cold(error.what)
         await standby.serves()
         origin = self._origin(image, stage=booted.stage)
-        serving = self._rollout.served(revision, "warm", ports, handover, origin, spec.name)
-        await self._rollout.settle(serving)
-        return Served(serving)
+        await self._rollout.settle(handover.container)
+        return Served(self._rollout.served(revision, "warm", ports, handover, origin, spec.name))
 
     async def _roll(self, image: Image, reason: str) -> Served:
         """Starts a container of the image and lets it serve; `reason` says why this is not done warm."""
@@ -199,9 +198,8 @@ class Round:
         before_start = await self._rollout.before_start(facts, spec)
         handover = await self._rollout.cold(facts, spec, ports)
         origin = replace(self._origin(image), before_start=before_start)
-        serving = self._rollout.served(revision, config.swap, ports, handover, origin, spec.name)
-        await self._rollout.settle(serving)
-        return Served(serving)
+        await self._rollout.settle(handover.container)
+        return Served(self._rollout.served(revision, config.swap, ports, handover, origin, spec.name))
 
     def _revision(self, image: Image) -> Revision:
         source = self._work.source

@@ -130,6 +130,10 @@ class Standbys:
         self._spare, self._why_none = None, NOT_YET
         return replace(spare, certain=staging) if spare.making.done() else spare
 
+    def try_again(self) -> None:
+        """What kept a standby from being made may be over: its application has started anew."""
+        self._refused = None
+
     def set_aside(self, why: str) -> None:
         """The standby goes, and there is none for this reason until another one is made."""
         self._made_from = None

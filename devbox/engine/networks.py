@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 import docker.errors
 from docker import APIClient
 
+from devbox.engine import facts
 from devbox.engine.values import NetworkFacts
 from devbox.model import LABEL_PROJECT, NetworkAttachment
 
@@ -18,14 +19,16 @@ def networks(client: APIClient, project: str) -> tuple[NetworkFacts, ...]:
     """The project's networks."""
     listing = client.networks(filters={"label": f"{LABEL_PROJECT}={project}"})
     return tuple(
-        NetworkFacts(str(entry["Name"]), dict(entry.get("Labels") or {}), _used(client, entry["Id"]))
+        NetworkFacts(str(entry["Name"]), dict(entry.get("Labels") or {}), _used(client, entry))
         for entry in listing
     )
 
 
-def _used(client: APIClient, network: str) -> bool:
-    # The network itself tells of running containers only; one that rests could not be started any more.
-    return bool(client.containers(all=True, quiet=True, filters={"network": network}))
+def _used(client: APIClient, network: facts.Json) -> bool:
+    # The network itself tells of running containers only; one that rests could not be started any more. One
+    # that was never started knows its networks by name alone.
+    filters = {"network": [network["Id"], network["Name"]]}
+    return bool(client.containers(all=True, quiet=True, filters=filters))
 
 
 def ensure_network(client: APIClient, name: str, labels: Mapping[str, str]) -> None:

@@ -11,7 +11,7 @@ from devbox.engine.fake import Behaviour
 from devbox.engine.values import EngineEvent
 from devbox.errors import Conflict, NotFound
 from devbox.model import LABEL_PROJECT, NetworkAttachment, RestartPolicy
-from tests.contract.engine_contract import BOUND, SERVES, Lab, eventually, facts_of, fetch, started
+from tests.contract.engine_contract import BOUND, SERVES, Lab, eventually, facts_of, fetch, spec_of, started
 
 
 class RunContract:
@@ -31,7 +31,10 @@ class RunContract:
     async def test_a_network_is_used_by_a_container_that_rests_too(self, lab: Lab) -> None:
         name = f"{lab.project}-net"
         await lab.engine.ensure_network(name, {LABEL_PROJECT: lab.project})
-        container = await started(lab, SERVES, networks=(NetworkAttachment(name),))
+        image = await lab.image(SERVES)
+        container = await lab.engine.create(spec_of(lab, image, networks=(NetworkAttachment(name),)))
+        assert [network.used for network in await lab.engine.networks(lab.project)] == [True]
+        await lab.engine.start(container)
         with pytest.raises(Conflict):
             await lab.engine.remove_network(name)
         await lab.engine.stop(container, 1.0)

@@ -137,6 +137,28 @@ async def test_one_that_runs_again_before_its_end_is_told_serves_again(running: 
     assert await running.answer() == "build 1"
 
 
+async def test_one_that_was_started_again_before_it_was_watched_serves_again(running: Running) -> None:  # noqa: F811
+    await running.served(1)
+    again: list[bool] = []
+
+    async def set_policy(container: str, policy: RestartPolicy) -> None:
+        known = running.engine.scripted(container)
+        await known.end(7)
+        running.engine.tell("die", container)
+        await known.start()
+        running.engine.tell("start", container)
+        running.engine.restart_policy = former  # type: ignore[method-assign]
+        again.append(True)
+
+    former = running.engine.restart_policy
+    running.engine.restart_policy = set_policy  # type: ignore[method-assign]
+    running.save("devbox.toml", 'restart = "always"\n')
+    await until(lambda: [event.strategy for event in running.of(ReleaseServed)][-1] == "restarted")
+    assert again == [True]
+    assert [event.exit_status for event in running.of(AppExited)] == [7]
+    assert await running.answer() == "build 2"
+
+
 async def test_a_policy_is_set_once_the_revision_serves(running: Running) -> None:  # noqa: F811
     await running.served(1)
     running.save("devbox.toml", 'restart = "on-failure:2"\n')
