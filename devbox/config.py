@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from devbox.errors import ConfigError
 from devbox.model import PortMapping, SecretSource, VolumeMount
 from devbox.notation import (
+    parse_assignment,
     parse_ports,
     parse_secret,
     parse_volume,
@@ -22,18 +23,15 @@ from devbox.notation import (
     resolve_assignments,
     secret_source,
 )
+from devbox.notation_run import parse_tmpfs
+from devbox.runconfig import RunConfig, resolve_run
 from devbox.settings import SETTINGS_FILE, SETTINGS_TABLE_FILE, Settings, read_settings_file, validate
 
 BUILD_NETWORK_VARIABLE = "DEVBOX_BUILD_NETWORK"
 
 
-class Config(BaseModel):
-    """The settings of one project, resolved: paths absolute, notations read, env files read.
-
-    `sources` tells for each setting where its value comes from ("default", a file's name, "flag").
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class ProjectConfig(BaseModel):
+    """The settings of a project, its build, its ports and its releases, resolved."""
 
     root: Path
     project: str
@@ -55,6 +53,14 @@ class Config(BaseModel):
     debug_port: int
     warm: bool
     keep_images: int
+
+
+class Config(RunConfig, ProjectConfig):
+    """The settings of one project, resolved: paths absolute, notations read, env files read.
+
+    `sources` tells for each setting where its value comes from ("default", a file's name, "flag").
+    """
+
     sources: dict[str, str]
 
     @property
@@ -84,6 +90,7 @@ _NO_INGREDIENT = {
     "keep_images",
     "stop_grace",
     "start_timeout",
+    "before_start_timeout",
 }
 
 
@@ -173,7 +180,7 @@ def _resolve(root: Path, settings: Settings, sources: dict[str, str], environ: M
         build_network=build_network,
         secrets=tuple(secret_source(name, fields) for name, fields in sorted(settings.secrets.items())),
         ports=ports,
-        volumes=_volumes(settings.volumes, root),
+        volumes=_volumes(settings.volumes, settings.tmpfs, root),
         environment=environment | settings.environment,
         env_files=env_files,
         health_path=settings.health_path,
@@ -185,6 +192,7 @@ def _resolve(root: Path, settings: Settings, sources: dict[str, str], environ: M
         warm=settings.warm,
         keep_images=settings.keep_images,
         sources=sources,
+        **resolve_run(settings),
     )
 
 
@@ -195,9 +203,9 @@ def _env_file(name: str, root: Path) -> Path:
         raise ConfigError(f"env file {name} is not there", cause=str(error)) from error
 
 
-def _volumes(texts: tuple[str, ...], root: Path) -> tuple[VolumeMount, ...]:
+def _volumes(texts: tuple[str, ...], tmpfs: tuple[str, ...], root: Path) -> tuple[VolumeMount, ...]:
     mounts = tuple(parse_volume(text, root) for text in texts)
-    targets = [mount.target for mount in mounts]
+    targets = [*(mount.target for mount in mounts), *(parse_tmpfs(text)[0] for text in tmpfs)]
     for target in targets:
         if targets.count(target) > 1:
             raise ConfigError(f"two volumes are mounted at {target}", hint="keep one of them")
@@ -245,15 +253,18 @@ def parse_flags(
     environment: tuple[str, ...],
     build_args: tuple[str, ...],
     secrets: tuple[str, ...],
+    labels: tuple[str, ...] = (),
     environ: Mapping[str, str],
     **fields: object,
 ) -> dict[str, Any]:
-    """Command-line values as Settings fields; raises ConfigError for a malformed -e, --build-arg or
+    """Command-line values as Settings fields; raises ConfigError for a malformed -e, --build-arg, --label or
     --secret."""
     given = (parse_secret(text, environ) for text in secrets)
     return {
         "secrets": {one.id: {"env": one.variable} if one.variable else {"src": one.file} for one in given},
         "environment": resolve_assignments(environment, "-e", environ),
+        # Unlike a variable, a label without a value has an empty one.
+        "labels": {name: value or "" for name, value in (parse_assignment(text, "-l") for text in labels)},
         "build_args": resolve_assignments(build_args, "--build-arg", environ),
         **fields,
     }

@@ -15,6 +15,7 @@
     │   ├── PullFailed             a base image cannot be had
     │   ├── BuildFailed            an instruction failed
     │   └── StartFailed            the container exited, or never became ready
+    │       └── BeforeStartFailed      a command before the start failed
     ├── StandbyFailed          never shown as an error: the rolling way is taken instead, and why is said
     ├── Superseded             never shown as an error: a newer change made the round's result worthless
     ├── AlreadyRunning         exit 4: another devbox runs this project
@@ -147,6 +148,10 @@ class StartFailed(WorkError):
         super().__init__(what, cause=cause, hint=hint)
         self.exit_status = exit_status
         self.log = log
+
+
+class BeforeStartFailed(StartFailed):
+    """A command of `before_start` failed: its revision was not started."""
 
 
 class StandbyFailed(DevboxError):

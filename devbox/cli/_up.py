@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from devbox.cli import _run_options as options
 from devbox.cli._base import ProjectPath, app, run
 
 
@@ -26,8 +27,9 @@ class Output(StrEnum):
     JSONL = "jsonl"
 
 
-@app.command()
+@app.command(cls=options.WithCommand, options_metavar="[OPTIONS]")
 def up(
+    context: typer.Context,
     path: ProjectPath = Path(),
     publish: Annotated[
         list[str] | None,
@@ -61,6 +63,25 @@ def up(
         list[str] | None,
         typer.Option("--secret", metavar="SECRET", help="Give a build secret: id=NAME,src=FILE or env=VAR."),
     ] = None,
+    network: options.Networks = None,
+    network_alias: options.NetworkAliases = None,
+    tmpfs: options.Tmpfs = None,
+    memory: options.Memory = None,
+    cpus: options.Cpus = None,
+    restart: options.Restart = None,
+    user: options.User = None,
+    workdir: options.Workdir = None,
+    workers: options.Workers = None,
+    add_host: options.AddHost = None,
+    stop_signal: options.StopSignal = None,
+    stop_timeout: options.StopTimeout = None,
+    label: options.Labels = None,
+    health_cmd: options.HealthCmd = None,
+    health_interval: options.HealthInterval = None,
+    health_timeout: options.HealthTimeout = None,
+    health_start_period: options.HealthStartPeriod = None,
+    health_retries: options.HealthRetries = None,
+    no_healthcheck: options.NoHealthcheck = False,
     swap: Annotated[Swap | None, typer.Option("--swap", help="How a new revision takes over.")] = None,
     debug: Annotated[
         bool, typer.Option("--debug", help="Run the application under debugpy, for an editor to attach to.")
@@ -83,9 +104,10 @@ def up(
     ] = True,
     background: Annotated[bool, typer.Option("--background", hidden=True)] = False,
 ) -> None:
-    """Build the image, serve it, and go on doing so with every change, until Ctrl-C.
+    """Build the image, serve it, and go on doing so with every change, until Ctrl-C. A command after `--` is
+    run in the place of the image's CMD.
 
-    Example: devbox up . -p 8000:80 -v data:/data
+    Example: devbox up . -p 8000:80 -v data:/data -- uvicorn app.main:app --host 0.0.0.0
     """
 
     def act() -> Coroutine[Any, Any, int]:
@@ -104,6 +126,26 @@ def up(
             env_file=tuple(env_file or ()),
             dockerfile=dockerfile,
             target=target,
+            labels=tuple(label or ()),
+            networks=tuple(network or ()),
+            network_aliases=tuple(network_alias or ()),
+            tmpfs=tuple(tmpfs or ()),
+            memory=memory,
+            cpus=cpus,
+            restart=restart,
+            user=user,
+            workdir=workdir,
+            workers=workers,
+            extra_hosts=tuple(add_host or ()),
+            stop_signal=stop_signal,
+            stop_grace=stop_timeout,
+            health_cmd=health_cmd,
+            health_interval=health_interval,
+            health_timeout=health_timeout,
+            health_start_period=health_start_period,
+            health_retries=health_retries,
+            no_healthcheck=no_healthcheck or None,
+            command=context.meta.get(options.AFTER_DASHES),
             swap=swap.value if swap else None,
             debug=debug or debug_port is not None or None,
             debug_port=debug_port,
@@ -171,6 +213,8 @@ def down(
                 typer.echo(f"devbox: removed container {name}")
             for name in removed.volumes:
                 typer.echo(f"devbox: removed volume {name}")
+            for name in removed.networks:
+                typer.echo(f"devbox: removed network {name}")
             where = f" in {config.root}" if removed.elsewhere else ""
             typer.echo(f"devbox: {config.project} is down{where}")
             for root in removed.elsewhere:

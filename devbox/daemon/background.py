@@ -36,10 +36,12 @@ async def begin(arguments: Sequence[str], root: Path, shown: Renderer, *, wait: 
     and what the process ended with, where it ends. Cancelled, it ends the process. Raises ConfigError where
     the project's runtime directory cannot be made.
     """
+    # What comes after the dashes is the application's command.
+    own = arguments.index("--") if "--" in arguments else len(arguments)
     with (make_runtime_directory(root) / _LOG).open("w+b") as errors:
         process = await asyncio.create_subprocess_exec(
             # -P: no module of the user's project may stand in for one of ours.
-            *(sys.executable, "-P", "-m", "devbox", *arguments, BACKGROUND),
+            *(sys.executable, "-P", "-m", "devbox", *arguments[:own], BACKGROUND, *arguments[own:]),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,

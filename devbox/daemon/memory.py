@@ -19,6 +19,7 @@ from devbox.engine.protocol import Engine
 from devbox.engine.values import ContainerFacts, ImageFacts
 from devbox.errors import AlreadyRunning, ConfigError
 from devbox.model import (
+    LABEL_BEFORE_START,
     LABEL_CONFIG_HASH,
     LABEL_CONTEXT_DIGEST,
     LABEL_REVISION,
@@ -74,8 +75,8 @@ def _as_released(container: ContainerFacts, images: Iterable[ImageFacts], config
         return container
     for image in images:
         if revision_number(image.labels) == number:
-            user = {name: text for name, text in container.labels.items() if name == LABEL_USER}
-            return replace(container, image=image.id, labels={**image.labels, **user, LABEL_ROLE: ROLE_APP})
+            kept = {name: container.labels.get(name, "") for name in (LABEL_USER, LABEL_BEFORE_START)}
+            return replace(container, image=image.id, labels={**image.labels, **kept, LABEL_ROLE: ROLE_APP})
     return container
 
 
@@ -136,7 +137,10 @@ def serving_container(memory: Memory, pointed: Iterable[Backend]) -> ContainerFa
     for item in running:
         # A port is dialled at another address than it is published on: 127.0.0.1 for 0.0.0.0.
         published = {each.port for many in item.published.values() for each in many}
-        if any(backend.host == item.address or backend.port in published for backend in pointed):
+        if any(
+            backend.host in (item.address, *item.addresses) or backend.port in published
+            for backend in pointed
+        ):
             return item
     return running[0] if running else None
 

@@ -109,7 +109,7 @@ def published(config: Config, dockerfile: Dockerfile) -> tuple[PortMapping, ...]
     exposed = tuple(PortMapping(container_port=port, protocol=protocol) for port, protocol in hints.ports)
     command = [
         word
-        for part in (hints.entrypoint, hints.cmd)
+        for part in (hints.entrypoint, config.command or hints.cmd)
         for word in ((part,) if isinstance(part, str) else part or ())
     ]
     debugger = debugger_ports(config.debug_port) if config.debug else ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from devbox.daemon.hostports import HostPorts
 from devbox.daemon.lock import remove_runtime_directory
 from devbox.daemon.memory import is_ours, running_elsewhere
 from devbox.engine.protocol import Engine
+from devbox.errors import Conflict
 from devbox.release.strategies import retire
 
 
@@ -21,18 +23,20 @@ class Removed:
     containers: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
 
 
 async def take_down(engine: Engine, config: Config, ports: HostPorts, *, volumes: bool) -> Removed:
     """Stops and removes every container of the project, side by side, then frees the ports.
 
-    Only what carries the project's label is touched; images stay, so that the next start is quick. Raises
-    EngineError where the engine does not let go of something.
+    Only what carries the project's label is touched, and no network that others are in; images stay, so that
+    the next start is quick. Raises EngineError where the engine does not let go of something.
     """
     found = await engine.containers(config.project)
     containers = [item for item in found if is_ours(item.labels, config)]
     await asyncio.gather(*(retire(engine, item.id, config.stop_grace) for item in containers))
     await release_ports(ports, config.root)
+    networks = await _remove_networks(engine, config)
     removed = []
     if volumes:
         for volume in await engine.volumes(config.project):
@@ -41,7 +45,20 @@ async def take_down(engine: Engine, config: Config, ports: HostPorts, *, volumes
             await engine.remove_volume(volume.name)
             removed.append(volume.name)
     names = tuple(item.name for item in containers)
-    return Removed(names, tuple(removed), running_elsewhere(found, config))
+    return Removed(names, tuple(removed), running_elsewhere(found, config), networks)
+
+
+async def _remove_networks(engine: Engine, config: Config) -> tuple[str, ...]:
+    """Removes the networks that devbox made for the project and that nobody is in."""
+    removed = []
+    for network in await engine.networks(config.project):
+        if network.used or not is_ours(network.labels, config):
+            continue
+        # Somebody may have joined it since.
+        with contextlib.suppress(Conflict):
+            await engine.remove_network(network.name)
+            removed.append(network.name)
+    return tuple(removed)
 
 
 async def release_ports(ports: HostPorts, root: Path) -> None:

@@ -86,4 +86,5 @@ class WarmBoot:
             files,
             self._readiness(made.image),
             lambda container: self._tools.logs.follow(container, work.number),
+            tuple(network for network in source.config.networks if network.aliases),
         )

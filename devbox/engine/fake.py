@@ -8,6 +8,7 @@ engine.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
 
 from devbox.engine.connections import Terminal
 from devbox.engine.fake_builder import FakeBuilder
@@ -24,10 +25,11 @@ from devbox.engine.values import (
     EngineInfo,
     ExecResult,
     LogLine,
+    NetworkFacts,
     VolumeFacts,
 )
-from devbox.errors import Conflict
-from devbox.model import LABEL_PROJECT
+from devbox.errors import Conflict, NotFound
+from devbox.model import LABEL_PROJECT, NetworkAttachment, RestartPolicy
 
 __all__ = ["Behaviour", "FakeBuild", "FakeEngine"]
 
@@ -46,6 +48,7 @@ class FakeEngine(FakeBuilder):
         self._containers = FakeContainers(self.store)
         self.taken_ports = self._containers.taken_ports
         self._volumes: dict[str, VolumeFacts] = {}
+        self._networks: dict[str, NetworkFacts] = {}
         self._listeners = Listeners()
 
     def lose(self) -> None:
@@ -64,6 +67,18 @@ class FakeEngine(FakeBuilder):
         found = self._containers.existing(container)
         await found.end(exit_status, out_of_memory=out_of_memory)
         self._listeners.tell("die", found)
+
+    def scripted(self, container: str) -> FakeContainer:
+        """The container itself, for what no engine would be asked."""
+        return self._containers.existing(container)
+
+    def tell(self, action: str, container: str) -> None:
+        """Tells those who listen of something that happened to a container."""
+        self._listeners.tell(action, self.scripted(container))
+
+    async def kill_a_child(self, container: str) -> None:
+        """A process of a container is killed for the container's memory, and the container runs on."""
+        self.tell("oom", container)
 
     async def say(self, container: str, line: str, stream: str = "stdout") -> None:
         """A container writes a line."""
@@ -102,6 +117,11 @@ class FakeEngine(FakeBuilder):
     async def create(self, spec: ContainerSpec) -> str:
         """Creates a container; raises Conflict, NotFound (no image), ConfigError (nothing to mount)."""
         self._presence.check()
+        for network in spec.networks:
+            if network.name != "bridge" and network.name not in self._networks:
+                raise NotFound(
+                    f"cannot create container {spec.name}", cause=f"network {network.name} not found"
+                )
         made = await self._containers.create(spec)
         for mounted in made.facts().mounts:
             if mounted.kind == "volume":
@@ -226,6 +246,41 @@ class FakeEngine(FakeBuilder):
             if any(mount.source == name for mount in known.facts().mounts):
                 raise Conflict(f"cannot remove volume {name}", cause=f"{known.name} uses it")
         self._volumes.pop(name, None)
+
+    async def networks(self, project: str) -> tuple[NetworkFacts, ...]:
+        """All networks labelled with `project`."""
+        self._presence.check()
+        used = {name for container in self._containers for name in container.networks}
+        return tuple(
+            replace(known, used=known.name in used)
+            for known in self._networks.values()
+            if known.labels.get(LABEL_PROJECT) == project
+        )
+
+    async def ensure_network(self, name: str, labels: Mapping[str, str]) -> None:
+        """Creates the network unless one of that name exists."""
+        self._presence.check()
+        self._networks.setdefault(name, NetworkFacts(name, dict(labels)))
+
+    async def remove_network(self, name: str) -> None:
+        """Removes the network; gone already is fine; raises Conflict when a running container is in it."""
+        self._presence.check()
+        for known in self._containers:
+            if known.status == "running" and name in known.networks:
+                raise Conflict(f"cannot remove network {name}", cause=f"{known.name} is in it")
+        self._networks.pop(name, None)
+
+    async def join_again(self, container: str, attachments: tuple[NetworkAttachment, ...]) -> None:
+        """Gives the container these aliases."""
+        self._presence.check()
+        known = self._containers.existing(container)
+        known.networks |= {network.name: network.aliases for network in attachments}
+        self._note("join again", known)
+
+    async def restart_policy(self, container: str, policy: RestartPolicy) -> None:
+        """Remembers the policy; a fake container is started again by the test."""
+        self._presence.check()
+        self._containers.existing(container).restart = policy
 
     async def publisher(self, port: int, protocol: str) -> str:
         """Name of the container that publishes this host port, '' where none does."""

@@ -21,11 +21,13 @@ from devbox.engine.values import (
     ExecResult,
     ImageFacts,
     LogLine,
+    NetworkFacts,
     PullProgress,
     RegistryLogin,
     SessionOffer,
     VolumeFacts,
 )
+from devbox.model import NetworkAttachment, RestartPolicy
 
 
 class Engine(Protocol):
@@ -112,6 +114,10 @@ class Engine(Protocol):
         """Gives the container another name; raises Conflict when the name is taken, NotFound."""
         ...
 
+    async def restart_policy(self, container: str, policy: RestartPolicy) -> None:
+        """Sets when the engine starts the container again; raises NotFound."""
+        ...
+
     async def exists(self, container: str, path: str) -> bool:
         """Whether the container's file system, mounts aside, has this absolute path (links not followed)."""
         ...
@@ -161,6 +167,23 @@ class Engine(Protocol):
 
     async def remove_volume(self, name: str) -> None:
         """Removes the volume; gone already is fine; raises Conflict when in use."""
+        ...
+
+    async def networks(self, project: str) -> tuple[NetworkFacts, ...]:
+        """All networks labelled with `project`."""
+        ...
+
+    async def ensure_network(self, name: str, labels: Mapping[str, str]) -> None:
+        """Creates the network unless one of that name exists; an existing one keeps its labels."""
+        ...
+
+    async def remove_network(self, name: str) -> None:
+        """Removes the network; gone already is fine; raises Conflict when a running container is in it."""
+        ...
+
+    async def join_again(self, container: str, attachments: tuple[NetworkAttachment, ...]) -> None:
+        """Takes the container out of each network and into it again, now with these aliases: it gets other
+        addresses, and its open connections there end. Raises NotFound."""
         ...
 
     async def publisher(self, port: int, protocol: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from devbox.model import Backend, PortMapping, VolumeMount
+from devbox.model import Backend, HealthCheck, NetworkAttachment, PortMapping, RestartPolicy, VolumeMount
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,9 @@ class ContainerSpec:
     own address is reachable). `init` puts a reaping PID 1 in front of the command. `entrypoint` and
     `command` are the image's own where None (but an `entrypoint` leaves no command of the image's),
     `working_directory` and `user` where ''. `stdin` opens its standard input for the one client that
-    attaches, and closes it when that client leaves.
+    attaches, and closes it when that client leaves. Without `networks` it is in the engine's default one.
+    `tmpfs` maps targets to mount options, `memory` is a limit in bytes, `cpus` one of processors, 0 for none;
+    `stop_signal` '' and `health` None are the image's own.
     """
 
     name: str
@@ -74,14 +76,23 @@ class ContainerSpec:
     working_directory: str = ""
     user: str = ""
     stdin: bool = False
+    networks: tuple[NetworkAttachment, ...] = ()
+    tmpfs: Mapping[str, str] = field(default_factory=dict)
+    memory: int = 0
+    cpus: float = 0.0
+    extra_hosts: Mapping[str, str] = field(default_factory=dict)
+    stop_signal: str = ""
+    health: HealthCheck | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerFacts:
     """A container as the engine knows it.
 
-    `status` is the engine's word ("created", "running", "exited", …). `address` is its own address on its
-    first network, '' while it has none. `published` maps "8000/tcp" to where the engine published it.
+    `status` is the engine's word ("created", "running", "exited", …). `addresses` are its own, one for each
+    network that it is in, `address` that at which it is dialled, '' while it has none. `published` maps
+    "8000/tcp" to where the engine published it. `memory` is its limit in bytes, 0 for none; `started` when
+    it was last started, in seconds since the epoch on the engine's clock.
     """
 
     id: str
@@ -95,10 +106,19 @@ class ContainerFacts:
     published: Mapping[str, tuple[Backend, ...]] = field(default_factory=dict)
     mounts: tuple[VolumeMount, ...] = ()
     command: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    memory: int = 0
+    started: float = 0.0
+    restart: RestartPolicy = field(default_factory=RestartPolicy)
 
     @property
     def running(self) -> bool:
         return self.status == "running"
+
+    @property
+    def starts_again(self) -> bool:
+        """True while the engine is about to start it again."""
+        return self.status == "restarting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +127,15 @@ class VolumeFacts:
 
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFacts:
+    """A network; `used` while a container, running or not, is in it."""
+
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    used: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +165,13 @@ class ExecResult:
 
 @dataclass(frozen=True, slots=True)
 class EngineEvent:
-    """Something happened to a container: `action` is the engine's word ("die", "oom", "start", …)."""
+    """Something happened to a container: `action` is the engine's word ("die", "oom", "start", …), and
+    `exit_status` comes with its end."""
 
     action: str
     container: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    exit_status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from devbox.events import AppLog, BuildLog, Event, to_json
+from devbox.events import AppLog, BuildLog, Event, ReleaseLog, to_json
 from devbox.report.journal_files import ALL, JournalFile, file_of, session_line
 from devbox.report.journal_reader import latest_session
 
 _AGAIN_AFTER = 1.0
 _LONGEST_OUTPUT = 16 * 1024
-_OUTPUT = (AppLog, BuildLog)
+_OUTPUT = (AppLog, BuildLog, ReleaseLog)
 
 
 class Journal:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self, TextIO
 
-from devbox.events import AppExited, AppLog, Event, Problem, ReleaseFailed
+from devbox.events import AppExited, AppLog, Event, Problem, ReleaseFailed, ReleaseLog
 from devbox.report.failure import problem_lines
 from devbox.report.plain import lines, own
 from devbox.report.pulse import Pulse
@@ -75,7 +75,7 @@ class Plain:
     def _without_repeats(self, event: Event) -> Event:
         """An exit's log ends with lines that were already printed as they came."""
         match event:
-            case AppLog():
+            case AppLog() | ReleaseLog():
                 self._printed.append((event.revision, event.line))
             case AppExited():
                 return event.model_copy(update={"log": self._unprinted(event.revision, event.log)})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from rich.text import Text
 
+from devbox.endings import how_it_ended, killed_for_memory
 from devbox.events import (
     SETTINGS_STAY,
     AppExited,
     AppLog,
+    AppOutOfMemory,
     BuildFailed,
     BuildSuperseded,
     ChangeIgnored,
@@ -16,12 +18,15 @@ from devbox.events import (
     EngineLost,
     Event,
     ReleaseFailed,
+    ReleaseLog,
     ReleaseServed,
     ReleaseStarted,
+    ReleaseStep,
     WatchDegraded,
     WatchPaused,
     WatchResumed,
 )
+from devbox.model import StepState
 from devbox.report.figures import BAD, DIM, GOOD, WARNING
 from devbox.report.text import brief_seconds, clean, clean_but_coloured, seconds, shorten
 from devbox.report.viewstate import ViewState
@@ -70,10 +75,16 @@ def record(event: Event, state: ViewState) -> Text | None:
         case ReleaseFailed():
             return _record("✗", BAD, f"revision {event.revision} failed to start", clean(event.failure.what))
         case AppExited():
-            memory = "out of memory" if event.out_of_memory else ""
-            return _record(
-                "✗", BAD, f"revision {event.revision} exited with status {event.exit_status}", memory
-            )
+            how = how_it_ended(event.exit_status, killed=event.out_of_memory, limit=event.memory_limit)
+            again = "Docker starts it again" if event.restarting else ""
+            return _record("✗", BAD, f"revision {event.revision} {how}", again)
+        case AppOutOfMemory():
+            what = f"a process of revision {event.revision} {killed_for_memory(event.memory_limit)}"
+            return _record("!", WARNING, what)
+        case ReleaseLog():
+            return Text.assemble((f"{event.revision:>3} ┊ ", DIM), clean(event.line))
+        case ReleaseStep() if event.state is StepState.DONE:
+            return _record("·", DIM, f"before start {event.index}/{event.total}", shorten(event.command))
         case BuildSuperseded():
             return _record("·", DIM, f"build {event.build} superseded", clean(event.cause))
         case _:
@@ -104,7 +115,7 @@ def _noted(event: Event) -> Text | None:
 def _served(event: ReleaseServed, state: ViewState) -> tuple[str, ...]:
     if event.strategy == "adopted":
         return ("was already running",)
-    if event.strategy in ("rollback", "restart"):
+    if event.strategy in ("rollback", "restart", "restarted"):
         return (f"serving again ({event.strategy})", brief_seconds(event.timings.total))
     cause = clean(state.served.cause) if state.served else ""
     return (cause, brief_seconds(event.timings.total))

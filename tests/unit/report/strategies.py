@@ -53,10 +53,14 @@ STEPS = st.builds(
 )
 TIMINGS = st.builds(
     TimingsInfo,
-    **dict.fromkeys(("detect", "context", "build", "stage", "boot", "flip", "total"), SECONDS),
+    **dict.fromkeys(TimingsInfo.model_fields, SECONDS),
 )
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
-    **dict.fromkeys(("build", "revision", "serving", "cached", "steps"), NUMBERS),
+    **dict.fromkeys(("build", "revision", "serving", "cached", "steps", "index", "total"), NUMBERS),
+    "memory_limit": st.integers(0, 2**50),
+    "command": WORDS,
+    "state": st.sampled_from(StepState),
+    "restarting": st.booleans(),
     **dict.fromkeys(
         ("project", "root", "engine", "version", "reason", "hint", "cause", "step", "notice"), WORDS
     ),

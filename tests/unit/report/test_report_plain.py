@@ -13,6 +13,7 @@ from devbox.errors import DevboxError
 from devbox.events import (
     AppExited,
     AppLog,
+    AppOutOfMemory,
     AppRaised,
     BuildFailed,
     BuildLog,
@@ -27,8 +28,10 @@ from devbox.events import (
     Failure,
     Problem,
     ReleaseFailed,
+    ReleaseLog,
     ReleaseServed,
     ReleaseStarted,
+    ReleaseStep,
     SessionStarted,
     SessionStopped,
     StandbyChanged,
@@ -195,7 +198,17 @@ EXAMPLES: tuple[Event, ...] = (
     _served("warm", 0.14, build=0.08, steps=6),
     _served("recreate", 0.4),
     _served("adopted", 0.02, revision=3),
+    ReleaseStep(revision=7, index=1, total=2, command="alembic upgrade head", state=StepState.RUNNING),
+    ReleaseStep(
+        revision=7, index=1, total=2, command="alembic upgrade head", state=StepState.DONE, seconds=0.84
+    ),
+    ReleaseLog(
+        revision=7,
+        command="alembic upgrade head",
+        line="INFO  [alembic.runtime.migration] Running upgrade 1a2b -> 3c4d",
+    ),
     _served("rollback", 0.4, revision=5),
+    _served("restarted", 1.2),
     ReleaseFailed(
         revision=7,
         failure=Failure(
@@ -212,13 +225,16 @@ EXAMPLES: tuple[Event, ...] = (
         ),
         serving=6,
     ),
+    ReleaseFailed(revision=7, failure=Failure(what="was killed: out of memory (limit 64 MB)"), serving=6),
     AppLog(revision=7, stream="stdout", line="INFO:     Application startup complete."),
+    AppOutOfMemory(revision=7, memory_limit=64 << 20),
     AppRaised(
         revision=7,
         problems=(Problem(file="app/main.py", line=31, column=12, message="KeyError: 'tea'"),),
     ),
     AppExited(revision=7, exit_status=1),
-    AppExited(revision=7, exit_status=137, out_of_memory=True),
+    AppExited(revision=7, exit_status=1, restarting=True),
+    AppExited(revision=7, exit_status=137, out_of_memory=True, memory_limit=64 << 20),
 )
 
 
@@ -363,14 +379,14 @@ class TestSignsOfLife:
 
 @settings(deadline=None)
 @given(SESSIONS)
-def test_any_session_is_printed_in_lines_of_the_three_kinds(events: list[Event]) -> None:
+def test_any_session_is_printed_in_lines_of_the_four_kinds(events: list[Event]) -> None:
     stream = io.StringIO()
     show = Plain(stream)
     for event in events:
         show(event)
         show.tick()
     for line in stream.getvalue().split("\n")[:-1]:
-        assert line.startswith(("devbox: ", "app | ", "build | "))
+        assert line.startswith(("devbox: ", "app | ", "before | ", "build | "))
         assert not [character for character in line if unicodedata.category(character) in ("Cc", "Zl", "Zp")]
 
 

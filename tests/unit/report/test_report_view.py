@@ -336,7 +336,7 @@ def test_what_stays_in_the_scrollback() -> None:
     ]
     assert recorded(sessions.build_failed())[-1] == "  ✗ build 8 failed  RUN pip install -r requirements.txt"
     assert recorded(sessions.start_failed())[-1] == "  ✗ revision 8 failed to start  exited with status 1"
-    assert recorded(sessions.app_exited())[-1] == "  ✗ revision 7 exited with status 137  out of memory"
+    assert recorded(sessions.app_exited())[-1] == "  ✗ revision 7 was killed: out of memory"
     assert recorded(sessions.adopted()) == ["  ✓ revision 3  was already running"]
     assert recorded(sessions.superseded())[-1] == "  · build 8 superseded  app/main.py changed again"
     assert recorded(sessions.engine_back())[-2:] == [
