@@ -61,6 +61,16 @@ def up(
         list[str] | None,
         typer.Option("--secret", metavar="SECRET", help="Give a build secret: id=NAME,src=FILE or env=VAR."),
     ] = None,
+    compose_file: Annotated[
+        list[str] | None,
+        typer.Option("-f", "--file", metavar="FILE", help="Compose file, instead of the folder's own."),
+    ] = None,
+    profile: Annotated[
+        list[str] | None, typer.Option("--profile", metavar="NAME", help="Profile of the compose file.")
+    ] = None,
+    service: Annotated[
+        str | None, typer.Option("--service", metavar="NAME", help="Service of the compose file to develop.")
+    ] = None,
     swap: Annotated[Swap | None, typer.Option("--swap", help="How a new revision takes over.")] = None,
     debug: Annotated[
         bool, typer.Option("--debug", help="Run the application under debugpy, for an editor to attach to.")
@@ -104,6 +114,9 @@ def up(
             env_file=tuple(env_file or ()),
             dockerfile=dockerfile,
             target=target,
+            compose_file=tuple(compose_file or ()),
+            profiles=tuple(profile or ()),
+            service=service,
             swap=swap.value if swap else None,
             debug=debug or debug_port is not None or None,
             debug_port=debug_port,

@@ -18,6 +18,7 @@ from devbox.config import Config
 from devbox.daemon.adopt import adopt
 from devbox.daemon.api.server import control_api
 from devbox.daemon.applog import LogFollowers
+from devbox.daemon.beside import Beside
 from devbox.daemon.bus import Bus
 from devbox.daemon.control import Control
 from devbox.daemon.hostports import HostPorts
@@ -93,24 +94,35 @@ async def run_session(
                 _acknowledge(stop)
                 return stop.exit_code
             try:
-                return await _serve(engine, settings, directory, stop, watch=watch)
+                return await _serve(engine, settings, directory, environ, stop, watch=watch)
             finally:
                 await engine.close()
 
 
-async def _serve(engine: Engine, settings: Settings, directory: Path, stop: _Stop, *, watch: bool) -> int:
+async def _serve(
+    engine: Engine,
+    settings: Settings,
+    directory: Path,
+    environ: Mapping[str, str],
+    stop: _Stop,
+    *,
+    watch: bool,
+) -> int:
     """One session, and around it what others see of it and ask it."""
     journal = Journal(
         state_directory(settings.config.root), lambda problem: bus(ContextNotice(notice=problem))
     )
     hub = Hub()
     control = Control(engine, lambda: settings.config, hub, lambda: stop.ask("devbox down", 0))
-    bus = Bus(stop.renderer, journal, hub, control, stop.notify)
+    beside = Beside(lambda event: bus(event), environ)
+    bus = Bus(stop.renderer, journal, hub, control, stop.notify, beside)
     try:
         async with control_api(directory, control):
             try:
-                return await _run(engine, settings, HostPorts(engine, directory), bus, control, stop, watch)
+                ports = HostPorts(engine, directory)
+                return await _run(engine, settings, ports, beside, bus, control, stop, watch)
             finally:
+                await beside.close()
                 hub.close()
     finally:
         journal.close()
@@ -121,6 +133,7 @@ async def _run(
     engine: Engine,
     settings: Settings,
     ports: HostPorts,
+    beside: Beside,
     bus: Bus,
     control: Control,
     stop: _Stop,
@@ -132,7 +145,7 @@ async def _run(
     try:
         info = await engine.info()
         tools = Tools(engine, info, Frontends(engine), ports, logs, bus)
-        async with Project(settings, ports) as project:
+        async with Project(settings, ports, beside.follow) as project:
             source = await project.read()
             refuse_own_output(output_files(settings.config.context), source.snapshot)
             memory = await recall(engine, settings.config)
@@ -143,6 +156,7 @@ async def _run(
             serving = await adopt(engine, info, ports, settings.config, memory, pointed)
             _announce(bus, settings, f"{info.name} {info.version}", ports, serving)
             looping = True
+            await beside.begin(settings.config)
             loop = Loop(project, tools, watch=watch)
             control.governs(loop)
             await loop.run(serving, memory.last_number)
