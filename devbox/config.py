@@ -118,7 +118,9 @@ def load(root: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Co
     if composed is None:
         return _resolve(root, settings, sources, environ)
     file = composed.compose.file
-    described = validate({k: v for k, v in composed.settings.items() if k in Settings.model_fields}, file)  # TEMPORARY
+    described = validate(
+        {k: v for k, v in composed.settings.items() if k in Settings.model_fields}, file
+    )  # TEMPORARY
     sources |= {name: file for name in composed.settings if sources.get(name) == "default"}
     settings = _over(described, settings.model_dump(exclude_unset=True), file)
     return _resolve(root, settings, sources, environ, composed.compose)

@@ -166,6 +166,10 @@ def down(
     volumes: Annotated[
         bool, typer.Option("--volumes", help="Remove the project's volumes, and their data, too.")
     ] = False,
+    services: Annotated[
+        bool,
+        typer.Option("--services", help="Have Docker Compose stop the other services of the file, too."),
+    ] = False,
 ) -> None:
     """Stop the application and remove what devbox made for it; volumes stay unless --volumes.
 
@@ -173,10 +177,10 @@ def down(
     """
 
     def act() -> Coroutine[Any, Any, int]:
-        from devbox.config import load_leniently
-        from devbox.daemon.down import bring_down
+        from devbox.config import load, load_leniently
+        from devbox.daemon.down import bring_down, bring_services_down
 
-        config = load_leniently(path, os.environ)
+        config = load(path, {}, os.environ) if services else load_leniently(path, os.environ)
 
         async def bring() -> int:
             removed = await bring_down(config, volumes=volumes)
@@ -184,6 +188,8 @@ def down(
                 typer.echo(f"devbox: removed container {name}")
             for name in removed.volumes:
                 typer.echo(f"devbox: removed volume {name}")
+            if services:
+                await bring_services_down(config, os.environ, volumes=volumes)
             typer.echo(f"devbox: {config.project} is down")
             return 0
 

@@ -54,7 +54,7 @@ def resolve(root: Path, options: Sequence[str], environ: Mapping[str, str], file
                 (*command, *options),
                 _unescaped(json.loads(first.stdout)),
                 _env_files(json.loads(second.stdout)),
-                tuple(dict.fromkeys(_WARNING.findall(first.stderr))),
+                tuple(text.replace('\\"', '"') for text in dict.fromkeys(_WARNING.findall(first.stderr))),
             )
         if not any(words in first.stderr for words in _NO_PLUGIN):
             raise ConfigError(f"{file} cannot be used", cause=_last_words(first.stderr))
