@@ -53,9 +53,8 @@ class _Translator:
             "environment": self._environment,
             "networks": self._networks,
             "command": self._as("command", tuple),
-            "entrypoint": self._as("entrypoint", tuple),
             "user": self._as("user", str),
-            "working_dir": self._as("working_directory", str),
+            "working_dir": self._as("workdir", str),
             "restart": self._as("restart", str),
             "mem_limit": self._as("memory", str),
             "cpus": self._as("cpus", float),
@@ -166,18 +165,18 @@ class _Translator:
         }
 
     def _networks(self, networks: Mapping[str, Any]) -> None:
-        found, joined = [], {}
+        found, joined = [], []
         for key, options in networks.items():
             known = (self._project.get("networks") or {}).get(key) or {}
             network = Network(key, known.get("name", key), bool(known.get("external")))
             found.append(network)
-            aliases = (options or {}).get("aliases") or ()
-            joined[network.name] = (self._service, *aliases)
+            names = (self._service, *((options or {}).get("aliases") or ()))
+            joined.append(",".join((f"name={network.name}", *(f"alias={name}" for name in names))))
             for name, value in (options or {}).items():
                 if value and name not in {"aliases", "priority"}:
                     self._leave(f"networks.{key}.{name}")
         self._done.networks = tuple(found)
-        self._done.settings["networks"] = joined
+        self._done.settings["networks"] = tuple(joined)
 
     def _deploy(self, deploy: Mapping[str, Any]) -> None:
         resources = deploy.get("resources") or {}
@@ -197,23 +196,24 @@ class _Translator:
                 self._leave(f"{key}.{name}")
 
     def _health(self, health: Mapping[str, Any]) -> None:
-        test = health.get("test") or []
+        test, settings = health.get("test") or [], self._done.settings
         if health.get("disable") or test[:1] == ["NONE"]:
-            self._done.settings["healthcheck"] = {"disable": True}
+            settings["no_healthcheck"] = True
             return
-        found: dict[str, Any] = {}
         if test:
-            found["command"] = test[1] if test[0] == "CMD-SHELL" else tuple(test[1:])
-        for name in ("interval", "timeout", "start_period", "start_interval"):
+            settings["health_cmd"] = test[1] if test[0] == "CMD-SHELL" else tuple(test[1:])
+        for name in ("interval", "timeout", "start_period"):
             if health.get(name):
-                found[name] = seconds(health[name])
+                settings[f"health_{name}"] = seconds(health[name])
         if health.get("retries"):
-            found["retries"] = int(health["retries"])
-        self._done.settings["healthcheck"] = found
+            settings["health_retries"] = int(health["retries"])
+        self._leave_rest(
+            "healthcheck", health, {"disable", "test", "interval", "timeout", "start_period", "retries"}
+        )
 
     def _hosts(self, hosts: Any) -> None:
         pairs = hosts.items() if isinstance(hosts, dict) else (host.split("=", 1) for host in hosts)
-        self._done.settings["extra_hosts"] = {name: str(address) for name, address in pairs}
+        self._done.settings["extra_hosts"] = tuple(f"{name}={address}" for name, address in pairs)
 
     def _develop(self, develop: Mapping[str, Any]) -> None:
         syncs = []

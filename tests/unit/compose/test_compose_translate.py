@@ -86,7 +86,7 @@ def test_mounts(tmp_path: Path) -> None:
 def test_networks_are_joined_under_the_name_of_the_service(tmp_path: Path) -> None:
     known = {"default": {"name": "shop_default"}, "back": {"name": "foo", "external": True}}
     done = translated(tmp_path, {"networks": {"default": {"aliases": ["web"]}, "back": None}}, networks=known)
-    assert done.settings["networks"] == {"shop_default": ("api", "web"), "foo": ("api",)}
+    assert done.settings["networks"] == ("name=shop_default,alias=api,alias=web", "name=foo,alias=api")
     assert done.networks == (Network("default", "shop_default"), Network("back", "foo", external=True))
 
 
@@ -95,7 +95,7 @@ def test_what_a_container_is_run_with(tmp_path: Path) -> None:
         tmp_path,
         {
             "command": ["uvicorn", "app:app"],
-            "entrypoint": ["/run.sh"],
+            "entrypoint": None,
             "environment": {"A": "b", "PORT": 80, "LOST": None},
             "user": "1000",
             "working_dir": "/code",
@@ -116,18 +116,19 @@ def test_what_a_container_is_run_with(tmp_path: Path) -> None:
     kept = {key: value for key, value in done.settings.items() if key not in {"context", "dockerfile"}}
     assert kept == {
         "command": ("uvicorn", "app:app"),
-        "entrypoint": ("/run.sh",),
         "environment": {"A": "b", "PORT": "80"},
         "user": "1000",
-        "working_directory": "/code",
+        "workdir": "/code",
         "restart": "always",
         "memory": "1",
         "cpus": 0.5,
         "stop_signal": "SIGINT",
         "stop_grace": 90.0,
         "labels": {"a": "b"},
-        "extra_hosts": {"db": "10.0.0.1", "x": "::1"},
-        "healthcheck": {"command": "curl x", "interval": 5.0, "retries": 3},
+        "extra_hosts": ("db=10.0.0.1", "x=::1"),
+        "health_cmd": "curl x",
+        "health_interval": 5.0,
+        "health_retries": 3,
     }
     assert done.unsupported == [
         "services.api.deploy.replicas",
@@ -138,7 +139,7 @@ def test_what_a_container_is_run_with(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("health", [{"disable": True}, {"test": ["NONE"]}])
 def test_a_health_check_that_is_taken_away(tmp_path: Path, health: dict[str, Any]) -> None:
-    assert translated(tmp_path, {"healthcheck": health}).settings["healthcheck"] == {"disable": True}
+    assert translated(tmp_path, {"healthcheck": health}).settings["no_healthcheck"] is True
 
 
 def test_what_is_watched(tmp_path: Path) -> None:
