@@ -1,4 +1,4 @@
-"""Settings: defaults < `[tool.devbox]` of pyproject.toml or devbox.toml < flags, as one frozen Config."""
+"""Settings: defaults < compose file < `[tool.devbox]` or devbox.toml < flags, as one frozen Config."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from devbox.compose.values import Compose, Composed, Wanted
 from devbox.errors import ConfigError
 from devbox.model import PortMapping, SecretSource, VolumeMount
 from devbox.notation import (
@@ -53,6 +54,7 @@ class ProjectConfig(BaseModel):
     debug_port: int
     warm: bool
     keep_images: int
+    compose: Compose | None
 
 
 class Config(RunConfig, ProjectConfig):
@@ -76,7 +78,12 @@ class Config(RunConfig, ProjectConfig):
     @property
     def watched_files(self) -> tuple[Path, ...]:
         """The files whose change can change this Config."""
-        return (self.root / SETTINGS_FILE, self.root / SETTINGS_TABLE_FILE, *self.env_files)
+        return (
+            self.root / SETTINGS_FILE,
+            self.root / SETTINGS_TABLE_FILE,
+            *self.env_files,
+            *(self.compose.watched if self.compose else ()),
+        )
 
 
 _NO_INGREDIENT = {
@@ -85,6 +92,7 @@ _NO_INGREDIENT = {
     "dockerfile",
     "env_files",
     "sources",
+    "compose",
     "debug_port",
     "warm",
     "keep_images",
@@ -108,21 +116,41 @@ def load(root: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Co
     written, origin = read_settings_file(root)
     settings = validate(written, origin)
     given = {name: value for name, value in flags.items() if value not in (None, (), {}, "")}
-    merged = {
-        name: {**getattr(settings, name), **value} if isinstance(value, dict) else value
-        for name, value in given.items()
-    }
-    settings = validate({**settings.model_dump(exclude_unset=True), **merged}, "the command line")
+    settings = _over(settings, given, "the command line")
+    composed = _composed(root, settings, environ)
     sources = {
         name: "flag" if name in given else origin if name in written else "default"
         for name in Settings.model_fields
     }
+    compose = None
+    if composed is not None:
+        compose, file = composed.compose, composed.compose.file
+        sources |= {name: file for name in composed.settings if sources[name] == "default"}
+        settings = _over(validate(composed.settings, file), settings.model_dump(exclude_unset=True), file)
     if not (root / settings.context).is_dir():
         raise ConfigError(
             f"the build context {settings.context} is no folder",
             cause=f"setting 'context' from {sources['context']}",
         )
-    return _resolve(root, settings, sources, environ)
+    return _resolve(root, settings, sources, environ, compose)
+
+
+def _over(settings: Settings, values: Mapping[str, Any], origin: str) -> Settings:
+    """`settings` with the `values` written in `origin` over them: mappings are merged, all else replaced."""
+    merged = {
+        name: {**getattr(settings, name), **value} if isinstance(value, dict) else value
+        for name, value in values.items()
+    }
+    return validate({**settings.model_dump(exclude_unset=True), **merged}, origin)
+
+
+def _composed(root: Path, settings: Settings, environ: Mapping[str, str]) -> Composed | None:
+    if not settings.compose:
+        return None
+    # Reading YAML takes its time to import, and most projects have none.
+    from devbox.compose.read import read
+
+    return read(root, Wanted(settings.compose_file, settings.profiles, settings.service), environ)
 
 
 def load_leniently(root: Path, environ: Mapping[str, str]) -> Config:
@@ -149,7 +177,13 @@ def defaults(root: Path, project: str, environ: Mapping[str, str]) -> Config:
     return _resolve(root.resolve(), settings, dict.fromkeys(Settings.model_fields, "default"), environ)
 
 
-def _resolve(root: Path, settings: Settings, sources: dict[str, str], environ: Mapping[str, str]) -> Config:
+def _resolve(
+    root: Path,
+    settings: Settings,
+    sources: dict[str, str],
+    environ: Mapping[str, str],
+    compose: Compose | None = None,
+) -> Config:
     build_network = settings.build_network
     if not build_network and BUILD_NETWORK_VARIABLE in environ:
         build_network = environ[BUILD_NETWORK_VARIABLE]
@@ -191,6 +225,7 @@ def _resolve(root: Path, settings: Settings, sources: dict[str, str], environ: M
         debug_port=settings.debug_port,
         warm=settings.warm,
         keep_images=settings.keep_images,
+        compose=compose,
         sources=sources,
         **resolve_run(settings),
     )

@@ -126,6 +126,36 @@ class WatchResumed(_Event):
     kind: Literal["watch.resumed"] = "watch.resumed"
 
 
+class ServicesStarting(_Event):
+    """Docker Compose is asked to run the other services of the compose file."""
+
+    kind: Literal["services.starting"] = "services.starting"
+    services: tuple[str, ...]
+
+
+class ServicesLog(_Event):
+    """A line that Docker Compose wrote meanwhile."""
+
+    kind: Literal["services.log"] = "services.log"
+    line: str
+
+
+class ServicesReady(_Event):
+    """Each of them is healthy, or done where it was to end; `seconds` since they were asked for."""
+
+    kind: Literal["services.ready"] = "services.ready"
+    services: tuple[str, ...]
+    seconds: float
+
+
+class ServicesFailed(_Event):
+    """One of them will not become ready."""
+
+    kind: Literal["services.failed"] = "services.failed"
+    services: tuple[str, ...]
+    failure: Failure
+
+
 class ChangeDetected(_Event):
     """The build context or the settings differ from what was built last."""
 
@@ -365,6 +395,10 @@ Event = Annotated[
     | WatchDegraded
     | WatchPaused
     | WatchResumed
+    | ServicesStarting
+    | ServicesLog
+    | ServicesReady
+    | ServicesFailed
     | ChangeDetected
     | ChangeIgnored
     | ContextNotice

@@ -43,6 +43,10 @@ class ProjectSettings(BaseModel):
     debug_port: int = Field(
         5678, ge=1, le=65535, description="port of this machine, on 127.0.0.1, that a debugger attaches to"
     )
+    compose: bool = Field(True, description="take a compose file of the folder as configuration")
+    compose_file: tuple[str, ...] = Field((), description="compose files, instead of the folder's own")
+    profiles: tuple[str, ...] = Field((), description="profiles of the compose file to enable")
+    service: str = Field("", description="the service of the compose file to develop; the one with a build")
     warm: bool = Field(True, description="let source-only changes go live in a container that stands by")
     keep_images: int = Field(5, ge=1, description="how many of the project's images are kept")
 
@@ -112,8 +116,8 @@ def _shaped(name: str, value: Any, origin: str) -> Any:
 
 
 def _as_written(name: str, value: Any) -> Any:
-    """TOML's own types in the shapes that Settings is strict about: lists, a lone env_file, plain numbers."""
-    if name == "env_file" and isinstance(value, str):
+    """TOML's own types in the shapes that Settings is strict about: lists, a lone file, plain numbers."""
+    if name in {"env_file", "compose_file", "profiles"} and isinstance(value, str):
         return (value,)
     if name in {"environment", "build_args", "labels"} and isinstance(value, dict):
         return {key: _text(item) for key, item in value.items()}

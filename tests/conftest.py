@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import signal
 
+from hypothesis import settings
+
+# These machines are noisy: how long an example takes says nothing about the code.
+settings.register_profile("devbox", deadline=None)
+settings.load_profile("devbox")
+
 
 def pytest_configure() -> None:
     """A shell starts what a script puts in the background with Ctrl-C and Ctrl-\\ ignored. Every program that

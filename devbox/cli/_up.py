@@ -82,6 +82,16 @@ def up(
     health_start_period: options.HealthStartPeriod = None,
     health_retries: options.HealthRetries = None,
     no_healthcheck: options.NoHealthcheck = False,
+    compose_file: Annotated[
+        list[str] | None,
+        typer.Option("-f", "--file", metavar="FILE", help="Compose file, instead of the folder's own."),
+    ] = None,
+    profile: Annotated[
+        list[str] | None, typer.Option("--profile", metavar="NAME", help="Profile of the compose file.")
+    ] = None,
+    service: Annotated[
+        str | None, typer.Option("--service", metavar="NAME", help="Service of the compose file to develop.")
+    ] = None,
     swap: Annotated[Swap | None, typer.Option("--swap", help="How a new revision takes over.")] = None,
     debug: Annotated[
         bool, typer.Option("--debug", help="Run the application under debugpy, for an editor to attach to.")
@@ -146,6 +156,9 @@ def up(
             health_retries=health_retries,
             no_healthcheck=no_healthcheck or None,
             command=context.meta.get(options.AFTER_DASHES),
+            compose_file=tuple(compose_file or ()),
+            profiles=tuple(profile or ()),
+            service=service,
             swap=swap.value if swap else None,
             debug=debug or debug_port is not None or None,
             debug_port=debug_port,
@@ -195,6 +208,10 @@ def down(
     volumes: Annotated[
         bool, typer.Option("--volumes", help="Remove the project's volumes, and their data, too.")
     ] = False,
+    services: Annotated[
+        bool,
+        typer.Option("--services", help="Have Docker Compose stop the other services of the file, too."),
+    ] = False,
 ) -> None:
     """Stop the application and remove what devbox made for it; volumes stay unless --volumes.
 
@@ -202,10 +219,11 @@ def down(
     """
 
     def act() -> Coroutine[Any, Any, int]:
-        from devbox.daemon.down import bring_down
+        from devbox.config import load
+        from devbox.daemon.down import bring_down, bring_services_down
         from devbox.daemon.known import config_of
 
-        config = config_of(path, os.environ)
+        config = load(path, {}, os.environ) if services else config_of(path, os.environ)
 
         async def bring() -> int:
             removed = await bring_down(config, volumes=volumes)
@@ -215,6 +233,8 @@ def down(
                 typer.echo(f"devbox: removed volume {name}")
             for name in removed.networks:
                 typer.echo(f"devbox: removed network {name}")
+            if services:
+                await bring_services_down(config, os.environ, volumes=volumes)
             where = f" in {config.root}" if removed.elsewhere else ""
             typer.echo(f"devbox: {config.project} is down{where}")
             for root in removed.elsewhere:

@@ -6,15 +6,17 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
+from devbox.compose.services import Services
 from devbox.config import Config
 from devbox.daemon.hostports import HostPorts
 from devbox.daemon.lock import holder, runtime_directory
 from devbox.daemon.memory import other_user, recall
 from devbox.daemon.teardown import Removed, take_down
 from devbox.engine import connect
-from devbox.errors import AlreadyRunning
+from devbox.errors import AlreadyRunning, UsageError
 
 _DAEMON_ENDS_WITHIN = 30.0
 _POLL = 0.05
@@ -33,6 +35,16 @@ async def bring_down(config: Config, *, volumes: bool) -> Removed:
         return await take_down(engine, config, HostPorts(engine, directory), volumes=volumes)
     finally:
         await engine.close()
+
+
+async def bring_services_down(config: Config, environ: Mapping[str, str], *, volumes: bool) -> None:
+    """Has Docker Compose stop and remove what it runs of the compose file, with `volumes` also their data;
+    raises UsageError where the project has no compose file, ServicesFailed where Compose fails."""
+    if config.compose is None:
+        raise UsageError(
+            "there are no services to stop", cause=f"{config.root} has no compose file that builds"
+        )
+    await Services(config.root, config.compose, environ).down(volumes=volumes)
 
 
 async def _end_daemon(directory: Path) -> None:

@@ -18,6 +18,7 @@ from devbox.config import Config
 from devbox.daemon.adopt import adopt
 from devbox.daemon.api.server import control_api
 from devbox.daemon.applog import LogFollowers
+from devbox.daemon.beside import Beside
 from devbox.daemon.bus import Bus
 from devbox.daemon.control import Control
 from devbox.daemon.hostports import HostPorts
@@ -94,7 +95,7 @@ async def run_session(
                 _acknowledge(stop)
                 return stop.exit_code
             try:
-                return await _serve(engine, settings, lock, stop, watch=watch)
+                return await _serve(engine, settings, lock, environ, stop, watch=watch)
             finally:
                 await engine.close()
 
@@ -116,19 +117,29 @@ async def _keeping(lock: ProjectLock) -> AsyncIterator[None]:
         task.cancel()
 
 
-async def _serve(engine: Engine, settings: Settings, lock: ProjectLock, stop: _Stop, *, watch: bool) -> int:
+async def _serve(
+    engine: Engine,
+    settings: Settings,
+    lock: ProjectLock,
+    environ: Mapping[str, str],
+    stop: _Stop,
+    *,
+    watch: bool,
+) -> int:
     """One session, and around it what others see of it and ask it."""
     journal = Journal(
         state_directory(settings.config.root), lambda problem: bus(ContextNotice(notice=problem))
     )
     hub = Hub()
     control = Control(engine, lambda: settings.config, hub, lambda: stop.ask("devbox down", 0))
-    bus = Bus(stop.renderer, journal, hub, control, stop.notify)
+    beside = Beside(lambda event: bus(event), environ)
+    bus = Bus(stop.renderer, journal, hub, control, stop.notify, beside)
     try:
         async with control_api(lock.directory, control):
             try:
-                return await _run(engine, settings, lock, bus, control, stop, watch)
+                return await _run(engine, settings, lock, beside, bus, control, stop, watch)
             finally:
+                await beside.close()
                 hub.close()
     finally:
         journal.close()
@@ -139,6 +150,7 @@ async def _run(
     engine: Engine,
     settings: Settings,
     lock: ProjectLock,
+    beside: Beside,
     bus: Bus,
     control: Control,
     stop: _Stop,
@@ -151,7 +163,7 @@ async def _run(
     try:
         info = await engine.info()
         tools = Tools(engine, info, Frontends(engine), ports, logs, bus)
-        async with Project(settings, ports) as project, _keeping(lock):
+        async with Project(settings, ports, beside.follow) as project, _keeping(lock):
             source = await project.read()
             refuse_own_output(output_files(settings.config.context), source.snapshot)
             memory = await recall(engine, settings.config)
@@ -162,6 +174,7 @@ async def _run(
             serving = await adopt(engine, info, ports, settings.config, memory, pointed)
             _announce(bus, settings, f"{info.name} {info.version}", ports, serving)
             looping = True
+            await beside.begin(settings.config)
             loop = Loop(project, tools, watch=watch)
             control.governs(loop)
             await loop.run(serving, memory.last_number)

@@ -15,6 +15,14 @@
         devbox: watching paused
     watch.resumed
         devbox: watching again
+    services.starting
+        devbox: starting db, cache with Docker Compose
+    services.log
+        compose | Container shop-db-1  Started
+    services.ready
+        devbox: db, cache ready in 2.10s
+    services.failed
+        devbox: service 'db' of compose.yaml exited with status 1
     change.ignored
         devbox: app/main.py touched, nothing changed
         devbox: app/main.py and 2 more touched, back to what revision 3 serves
@@ -110,6 +118,10 @@ from devbox.events import (
     ReleaseServed,
     ReleaseStarted,
     ReleaseStep,
+    ServicesFailed,
+    ServicesLog,
+    ServicesReady,
+    ServicesStarting,
     SessionStarted,
     SessionStopped,
     StandbyChanged,
@@ -137,6 +149,10 @@ def own(text: str) -> str:
 
 def _app(log: Iterable[str]) -> list[str]:
     return [f"app | {clean(line)}" for line in log]
+
+
+def _compose(log: Iterable[str]) -> list[str]:
+    return [f"compose | {clean(line)}" for line in log]
 
 
 def _reasons(failure: Failure) -> list[str]:
@@ -181,6 +197,27 @@ def _(event: WatchPaused) -> list[str]:
 def _(event: WatchResumed) -> list[str]:
     del event
     return [own("watching again")]
+
+
+@lines.register
+def _(event: ServicesStarting) -> list[str]:
+    return [own(f"starting {clean(', '.join(event.services))} with Docker Compose")]
+
+
+@lines.register
+def _(event: ServicesLog) -> list[str]:
+    return _compose((event.line,))
+
+
+@lines.register
+def _(event: ServicesReady) -> list[str]:
+    return [own(f"{clean(', '.join(event.services))} ready in {seconds(event.seconds)}")]
+
+
+@lines.register
+def _(event: ServicesFailed) -> list[str]:
+    failure = event.failure
+    return [own(clean(failure.what)), *_compose(failure.log), *_reasons(failure)]
 
 
 @lines.register

@@ -22,6 +22,10 @@ from devbox.events import (
     ReleaseServed,
     ReleaseStarted,
     ReleaseStep,
+    ServicesFailed,
+    ServicesLog,
+    ServicesReady,
+    ServicesStarting,
     WatchDegraded,
     WatchPaused,
     WatchResumed,
@@ -104,6 +108,14 @@ def _noted(event: Event) -> Text | None:
             return _record("!", WARNING, "settings refused", clean(event.reason))
         case WatchDegraded():
             return _record("!", WARNING, "watching degraded", clean(event.reason))
+        case ServicesStarting():
+            return _record("·", DIM, f"starting {clean(', '.join(event.services))}", "with Docker Compose")
+        case ServicesLog():
+            return _record("·", DIM, clean(event.line.strip()))
+        case ServicesReady():
+            return _record("✓", GOOD, clean(", ".join(event.services)), f"ready in {seconds(event.seconds)}")
+        case ServicesFailed():
+            return _record("✗", BAD, clean(event.failure.what))
         case WatchPaused():
             return _record("‖", WARNING, "watching paused")
         case WatchResumed():

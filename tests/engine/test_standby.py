@@ -176,7 +176,6 @@ COPIES = st.lists(
 )
 EXPLORING = settings(
     max_examples=12,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -65,7 +65,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
         ("project", "root", "engine", "version", "reason", "hint", "cause", "step", "notice"), WORDS
     ),
     **dict.fromkeys(("line", "image", "strategy", "url"), WORDS),
-    **dict.fromkeys(("urls", "paths", "added", "modified", "removed", "log"), LINES),
+    **dict.fromkeys(("urls", "paths", "added", "modified", "removed", "log", "services"), LINES),
     "seconds": SECONDS,
     "failure": FAILURES,
     "problems": PROBLEMS,

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from devbox.events import AppLog, BuildLog, Event, SessionStopped
 from devbox.report.ink import colours
@@ -246,7 +246,6 @@ def test_what_an_application_writes_cannot_take_the_screen_over() -> None:
     assert "\x1b[2J" not in written
 
 
-@settings(deadline=None)
 @given(SESSIONS)
 def test_no_event_brings_a_sequence_of_its_own(events: list[Event]) -> None:
     stream = io.StringIO()

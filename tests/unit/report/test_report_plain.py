@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from devbox.errors import BuildFailed as BuildFailedError
 from devbox.errors import DevboxError
@@ -32,6 +32,10 @@ from devbox.events import (
     ReleaseServed,
     ReleaseStarted,
     ReleaseStep,
+    ServicesFailed,
+    ServicesLog,
+    ServicesReady,
+    ServicesStarting,
     SessionStarted,
     SessionStopped,
     StandbyChanged,
@@ -161,6 +165,12 @@ EXAMPLES: tuple[Event, ...] = (
     WatchDegraded(reason="the limit of inotify watches is reached"),
     WatchPaused(),
     WatchResumed(),
+    ServicesStarting(services=("db", "cache")),
+    ServicesLog(line="Container shop-db-1  Started"),
+    ServicesReady(services=("db", "cache"), seconds=2.1),
+    ServicesFailed(
+        services=("db",), failure=Failure(what="service 'db' of compose.yaml exited with status 1")
+    ),
     ChangeIgnored(reason="nothing changed", paths=("app/main.py",)),
     ChangeIgnored(reason="back to what revision 3 serves", paths=("app/main.py", "a", "b")),
     ContextNotice(notice=".env is part of the build context: an env file, which often holds secrets"),
@@ -377,7 +387,6 @@ class TestSignsOfLife:
         assert not any("revision 7" in line for line in self.after(30))
 
 
-@settings(deadline=None)
 @given(SESSIONS)
 def test_any_session_is_printed_in_lines_of_the_four_kinds(events: list[Event]) -> None:
     stream = io.StringIO()
@@ -386,7 +395,7 @@ def test_any_session_is_printed_in_lines_of_the_four_kinds(events: list[Event]) 
         show(event)
         show.tick()
     for line in stream.getvalue().split("\n")[:-1]:
-        assert line.startswith(("devbox: ", "app | ", "before | ", "build | "))
+        assert line.startswith(("devbox: ", "app | ", "before | ", "build | ", "compose | "))
         assert not [character for character in line if unicodedata.category(character) in ("Cc", "Zl", "Zp")]
 
 

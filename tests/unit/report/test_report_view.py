@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 from rich.style import Style
@@ -64,7 +64,6 @@ def test_no_line_is_too_wide_and_no_screen_too_high(name: str, width: int) -> No
         assert [line.rstrip() for line in printed.splitlines()] == [line.plain.rstrip() for line in lines]
 
 
-@settings(deadline=None)
 @given(SESSIONS, st.integers(1, 220), st.integers(1, 60), st.floats(0, 20_000), st.booleans())
 def test_any_session_can_be_shown_at_any_size(
     events: list[Event], width: int, height: int, now: float, colour: bool

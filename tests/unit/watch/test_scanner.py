@@ -430,7 +430,7 @@ _EDIT = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(edits=st.lists(st.lists(_EDIT, min_size=1, max_size=4), min_size=1, max_size=6))
 def test_remembering_never_shows(
     tmp_path_factory: pytest.TempPathFactory, edits: list[list[tuple[str, str, bytes]]]
