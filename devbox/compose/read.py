@@ -47,6 +47,7 @@ def read(root: Path, wanted: Wanted, environ: Mapping[str, str]) -> Composed | N
             after=choice.after,
             jobs=choice.jobs,
             networks=translation.networks,
+            volumes=translation.volumes,
             syncs=translation.syncs,
             unsupported=tuple(dict.fromkeys(translation.unsupported)),
             warnings=resolved.warnings,

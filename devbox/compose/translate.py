@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from devbox.compose.values import Network, Sync
+from devbox.compose.values import Named, Sync
 from devbox.errors import ConfigError
 
 # What is dealt with elsewhere: which services start when, and what the others are.
@@ -27,7 +27,8 @@ class Translation:
 
     settings: dict[str, Any] = field(default_factory=dict)
     unsupported: list[str] = field(default_factory=list)
-    networks: tuple[Network, ...] = ()
+    networks: tuple[Named, ...] = ()
+    volumes: tuple[Named, ...] = ()
     syncs: tuple[Sync, ...] = ()
 
 
@@ -131,13 +132,14 @@ class _Translator:
         self._done.settings["ports"] = tuple(_port(port) for port in ports)
 
     def _volumes(self, volumes: Sequence[Mapping[str, Any]]) -> None:
-        mounted = []
+        mounted, named = [], []
         for volume in volumes:
             kind, target = volume.get("type"), volume["target"]
             source, mode = volume.get("source", ""), ":ro" if volume.get("read_only") else ""
             if kind == "volume" and source:
                 known = (self._project.get("volumes") or {}).get(source) or {}
-                mounted.append(f"{known.get('name', source)}:{target}{mode}")
+                named.append(_named(source, known))
+                mounted.append(f"{named[-1].name}:{target}{mode}")
             elif kind == "volume":
                 mounted.append(target)
             elif kind == "bind":
@@ -153,6 +155,7 @@ class _Translator:
             for name, value in options.items():
                 if value and name != "create_host_path":
                     self._leave(f"volumes.{target}.{name}")
+        self._done.volumes = tuple(named)
         if mounted:
             self._done.settings["volumes"] = tuple(mounted)
 
@@ -168,7 +171,7 @@ class _Translator:
         found, joined = [], []
         for key, options in networks.items():
             known = (self._project.get("networks") or {}).get(key) or {}
-            network = Network(key, known.get("name", key), bool(known.get("external")))
+            network = _named(key, known)
             found.append(network)
             names = (self._service, *((options or {}).get("aliases") or ()))
             joined.append(",".join((f"name={network.name}", *(f"alias={name}" for name in names))))
@@ -227,6 +230,10 @@ class _Translator:
                 if entry.get(name):
                     self._leave(f"develop.watch.{name}")
         self._done.syncs = tuple(syncs)
+
+
+def _named(key: str, known: Mapping[str, Any]) -> Named:
+    return Named(key, known.get("name", key), bool(known.get("external")))
 
 
 def _port(port: Mapping[str, Any]) -> str:

@@ -19,9 +19,9 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
-    """A network of the compose project: its key in the file and its name on the engine; `external` where
-    somebody else makes it."""
+class Named:
+    """A network or a volume of the compose project: its key in the file and its name on the engine;
+    `external` where somebody else makes it."""
 
     key: str
     name: str
@@ -53,12 +53,27 @@ class Compose:
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     jobs: tuple[str, ...] = ()
-    networks: tuple[Network, ...] = ()
+    networks: tuple[Named, ...] = ()
+    volumes: tuple[Named, ...] = ()
     syncs: tuple[Sync, ...] = ()
     unsupported: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     watched: tuple[Path, ...] = ()
     digest: str = ""
+
+    def network_labels(self, name: str) -> dict[str, str]:
+        """What Compose knows a network of its own by; one that devbox made first is taken for one then."""
+        return self._labels("network", self.networks, name)
+
+    def volume_labels(self, name: str) -> dict[str, str]:
+        """The same of a volume."""
+        return self._labels("volume", self.volumes, name)
+
+    def _labels(self, kind: str, among: tuple[Named, ...], name: str) -> dict[str, str]:
+        keys = [named.key for named in among if named.name == name and not named.external]
+        return (
+            {"com.docker.compose.project": self.name, f"com.docker.compose.{kind}": keys[0]} if keys else {}
+        )
 
 
 @dataclass(frozen=True, slots=True)

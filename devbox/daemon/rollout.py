@@ -115,11 +115,13 @@ class Rollout:
     async def _make_ready(self, facts: ImageFacts) -> None:
         """Makes the volumes and networks that are not there yet."""
         engine, config = self._tools.engine, self._work.source.config
-        for mount in mounts(config, facts):
-            if mount.kind == "volume":
-                await engine.ensure_volume(mount.source, project_labels(config, ROLE_VOLUME))
+        compose = config.compose
+        for name in dict.fromkeys(mount.source for mount in mounts(config, facts) if mount.kind == "volume"):
+            theirs = compose.volume_labels(name) if compose else {}
+            await engine.ensure_volume(name, theirs | project_labels(config, ROLE_VOLUME))
         for name in own_networks(config):
-            await engine.ensure_network(name, project_labels(config, ROLE_NETWORK))
+            theirs = compose.network_labels(name) if compose else {}
+            await engine.ensure_network(name, theirs | project_labels(config, ROLE_NETWORK))
 
     async def settle(self, container: ContainerFacts) -> None:
         """Has the engine start the container again as the settings say, now that it serves."""

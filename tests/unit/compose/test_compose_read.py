@@ -138,3 +138,16 @@ def test_the_others_make_no_difference_to_the_container(root: Path, docker: Fake
     second = load(root, {}, docker.environ)
     assert first != second
     assert first.config_hash == second.config_hash
+
+
+def test_what_devbox_makes_first_is_known_to_compose_by_its_labels(root: Path, docker: FakeDocker) -> None:
+    mounted = [{"type": "volume", "source": "data", "target": "/data"}]
+    known = {"networks": {"back": {"name": "n", "external": True}, "default": {"name": "shop_default"}}}
+    described = project(root, volumes=mounted, networks={"back": None, "default": None})
+    docker.answers("config", out=described | known | {"volumes": {"data": {"name": "shop_data"}}})
+    found = read(root, Wanted(), docker.environ)
+    assert found is not None
+    ours = {"com.docker.compose.project": "shop"}
+    assert found.compose.network_labels("shop_default") == {**ours, "com.docker.compose.network": "default"}
+    assert found.compose.volume_labels("shop_data") == {**ours, "com.docker.compose.volume": "data"}
+    assert found.compose.network_labels("n") == found.compose.volume_labels("other") == {}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devbox.compose.translate import Translation, seconds, translate
-from devbox.compose.values import Network, Sync
+from devbox.compose.values import Named, Sync
 from devbox.errors import ConfigError
 
 
@@ -79,6 +79,7 @@ def test_mounts(tmp_path: Path) -> None:
         tmp_path, {"volumes": volumes, "tmpfs": ["/f"]}, volumes={"data": {"name": "shop_data"}}
     )
     assert done.settings["volumes"] == ("/src:/a:ro", "shop_data:/b", "/c")
+    assert done.volumes == (Named("data", "shop_data"),)
     assert done.settings["tmpfs"] == ("/d:size=1048576", "/f")
     assert done.unsupported == ["services.api.volumes./b.nocopy", "services.api.volumes./e (npipe)"]
 
@@ -87,7 +88,7 @@ def test_networks_are_joined_under_the_name_of_the_service(tmp_path: Path) -> No
     known = {"default": {"name": "shop_default"}, "back": {"name": "foo", "external": True}}
     done = translated(tmp_path, {"networks": {"default": {"aliases": ["web"]}, "back": None}}, networks=known)
     assert done.settings["networks"] == ("name=shop_default,alias=api,alias=web", "name=foo,alias=api")
-    assert done.networks == (Network("default", "shop_default"), Network("back", "foo", external=True))
+    assert done.networks == (Named("default", "shop_default"), Named("back", "foo", external=True))
 
 
 def test_what_a_container_is_run_with(tmp_path: Path) -> None:

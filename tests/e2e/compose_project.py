@@ -1,0 +1,142 @@
+"""A compose project for the tests: an application, PostgreSQL and Redis, the two out of Debian's packages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import docker
+
+SERVICES_IMAGE = "devbox-test-services"
+_SERVICES = """\
+FROM python:3.13-slim
+RUN apt-get update && apt-get install -y --no-install-recommends postgresql redis-server \\
+ && rm -rf /var/lib/apt/lists/* \\
+ && ln -s /usr/lib/postgresql/*/bin/* /usr/local/bin/ \\
+ && install --directory --owner=postgres /srv/data
+"""
+_POSTGRES = (
+    "[ -s /srv/data/PG_VERSION ] || { initdb -D /srv/data -U shop -A trust >/dev/null"
+    " && echo 'host all all all trust' >> /srv/data/pg_hba.conf; };"
+    " exec postgres -D /srv/data -c listen_addresses=* -c unix_socket_directories=/tmp -c fsync=off"
+)
+_COMPOSE = """\
+services:
+  db:
+    image: {image}
+    user: postgres
+    command: ["sh", "-c", {postgres!r}]
+    volumes: ["orders:/srv/data"]
+    healthcheck:
+      test: ["CMD", "pg_isready", "-h", "127.0.0.1", "-U", "shop"]
+      interval: 0.5s
+      retries: 120
+  cache:
+    image: {image}
+    command: ["redis-server", "--bind", "0.0.0.0", "--protected-mode", "no", "--save", ""]
+  shop:
+    build: .
+    ports: ["0:8000"]
+    environment:
+      DATABASE: postgresql://shop@db/postgres
+    env_file: shop.env
+    depends_on:
+      db: {{condition: service_healthy}}
+      cache: {{condition: service_started}}
+  checks:
+    image: {image}
+    command: ["python", "-u", "-c", {checks!r}]
+    init: true
+    depends_on: [shop]
+volumes:
+  orders:
+"""
+# Finds the developed service by its name, as any other service would.
+_CHECKS = (
+    "import time,urllib.request; print(urllib.request.urlopen('http://shop:8000/').read()); time.sleep(3600)"
+)
+_DOCKERFILE = """\
+FROM python:3.13-slim
+WORKDIR /code
+COPY requirements.txt .
+RUN --mount=type=cache,target=/root/.cache/pip pip install -r requirements.txt
+COPY *.py .
+CMD ["uvicorn", "main:app", "--host", "0.0.0.0", "--port", "8000"]
+"""
+_MAIN = """\
+import os
+
+import psycopg
+import redis
+from fastapi import FastAPI
+
+app = FastAPI()
+cache = redis.Redis(host="cache")
+
+
+def database():
+    return psycopg.connect(os.environ["DATABASE"], autocommit=True)
+
+
+@app.get("/")
+def root():
+    return "first"
+
+
+@app.get("/visits")
+def visits():
+    return cache.incr("visits")
+
+
+@app.get("/order/{what}")
+def order(what: str):
+    with database() as connection:
+        connection.execute("INSERT INTO orders (what) VALUES (%s)", [what])
+    return what
+
+
+@app.get("/orders")
+def orders():
+    with database() as connection:
+        return connection.execute("SELECT * FROM orders ORDER BY what").fetchall()
+
+
+@app.get("/mode")
+def mode():
+    return os.environ["MODE"]
+"""
+_MIGRATE = """\
+import os
+
+import psycopg
+
+with psycopg.connect(os.environ["DATABASE"], autocommit=True) as connection:
+    connection.execute("CREATE TABLE IF NOT EXISTS orders (what text)")
+print("migrated")
+"""
+SETTINGS = """\
+start_timeout = 60
+before_start = [{ run = ["python", "migrate.py"], when = ["migrate.py"] }]
+"""
+ADD_PRICES = _MIGRATE.replace(
+    'print("migrated")',
+    '    connection.execute("ALTER TABLE orders ADD COLUMN price int DEFAULT 7")\nprint("priced")',
+)
+
+
+def services_image(engine: docker.DockerClient, folder: Path) -> None:
+    """Builds the image of the other services, once on an engine."""
+    folder.mkdir()
+    (folder / "Dockerfile").write_text(_SERVICES)
+    engine.images.build(path=str(folder), tag=SERVICES_IMAGE, rm=True)
+
+
+def write_compose_project(folder: Path) -> None:
+    """The whole project."""
+    text = _COMPOSE.format(image=SERVICES_IMAGE, postgres=_POSTGRES, checks=_CHECKS)
+    (folder / "compose.yaml").write_text(text)
+    (folder / "devbox.toml").write_text(SETTINGS)
+    (folder / "Dockerfile").write_text(_DOCKERFILE)
+    (folder / "requirements.txt").write_text("fastapi\nuvicorn\npsycopg[binary]\nredis\n")
+    (folder / "main.py").write_text(_MAIN)
+    (folder / "migrate.py").write_text(_MIGRATE)
+    (folder / "shop.env").write_text("MODE=quiet\n")

@@ -1,0 +1,138 @@
+"""A project that needs more than one container: Docker Compose runs the others."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from scripts import compose
+from tests.e2e.compose_project import ADD_PRICES, SETTINGS, services_image, write_compose_project
+from tests.e2e.conftest import StartUp, containers_of
+from tests.e2e.devboxes import answer, run, wait_until
+
+
+@pytest.fixture(scope="module")
+def services(
+    engine: docker.DockerClient, base_images: Callable[..., None], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    base_images("python:3.13-slim")
+    services_image(engine, tmp_path_factory.mktemp("services") / "image")
+
+
+@pytest.fixture
+def shop(folder: Path, services: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The project, with Compose to be found; nothing of it is left behind."""
+    for name, value in compose.environment(tmp_path / "docker", os.environ).items():
+        monkeypatch.setenv(name, value)
+    write_compose_project(folder)
+    yield folder
+    asked(folder, "down", "--volumes", "--timeout", "1")
+
+
+def asked(folder: Path, *arguments: str) -> str:
+    """What `docker compose` in the project's folder prints."""
+    done = subprocess.run(
+        ["docker", "compose", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def running(folder: Path) -> set[str]:
+    """The services that Compose runs."""
+    return set(asked(folder, "ps", "--services", "--status", "running").split())
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_an_application_between_its_database_and_its_cache(
+    shop: Path, start: StartUp, engine: docker.DockerClient
+) -> None:
+    up = start(port="")
+    ready = up.wait_for("services.ready", bound=300)
+    assert set(ready["services"]) == {"db", "cache"}
+    first = up.served(bound=300)
+    assert up.of("change.ignored") == []
+    # The migration ran before the application was started, and the file says how that is done.
+    assert answer(up.url, "/order/tea") == '"tea"'
+    assert answer(up.url, "/orders") == '[["tea"]]'
+    assert answer(up.url, "/mode") == '"quiet"'
+    assert answer(up.url, "/visits") == "1"
+    # What needs the application starts once that serves, and reaches it by the service's name.
+    assert set(up.wait_for("services.ready", after=first["seq"])["services"]) == {"checks"}
+    wait_until(lambda: "first" in asked(shop, "logs", "checks"), "the check of another service")
+
+    edit(shop / "main.py", '"first"', '"second"')
+    up.serves("second")
+    assert answer(up.url, "/orders") == '[["tea"]]'
+    assert answer(up.url, "/visits") == "2"
+
+    before = up.seq
+    (shop / "migrate.py").write_text(ADD_PRICES)
+    assert up.served(after=before)["strategy"] == "rolling"
+    assert answer(up.url, "/orders") == '[["tea",7]]'
+
+    # A change of the compose file's own: the env file it names.
+    (shop / "shop.env").write_text("MODE=loud\n")
+    up.until(lambda: answer(up.url, "/mode") == '"loud"', "the changed env file")
+
+    assert up.interrupt() == 130
+    assert containers_of(engine, shop.name) == []
+    assert running(shop) == {"db", "cache", "checks"}
+
+    again = start(port="")
+    again.served(bound=120)
+    assert answer(again.url, "/orders") == '[["tea",7]]'
+    assert run("down", str(shop)).returncode == 0
+    assert running(shop) == {"db", "cache", "checks"}
+
+    assert run("down", "--services", str(shop)).returncode == 0
+    assert running(shop) == set()
+    volumes = {volume.name for volume in engine.volumes.list()}
+    assert f"{shop.name}_orders" in volumes
+
+
+def test_a_migration_that_fails_leaves_the_old_code_serving(shop: Path, start: StartUp) -> None:
+    up = start(port="")
+    up.served(bound=300)
+    (shop / "migrate.py").write_text("raise SystemExit('no such table: drinks')\n")
+    failed = up.wait_for("release.failed", bound=120)
+    assert any("no such table: drinks" in line for line in failed["failure"]["log"])
+    assert failed["serving"] == 1
+    assert answer(up.url) == '"first"'
+
+
+def test_a_service_that_cannot_start_is_named_with_what_it_wrote(shop: Path, start: StartUp) -> None:
+    edit(shop / "compose.yaml", "exec postgres", "echo no disk left >&2; exit 3; exec postgres")
+    up = start(port="")
+    up.process.wait(120)
+    assert up.process.returncode == 1
+    failure = up.of("services.failed")[0]["failure"]
+    assert failure["what"] == "service 'db' of compose.yaml exited with status 3"
+    assert "no disk left" in failure["log"]
+
+
+def test_a_service_that_is_added_while_devbox_runs_is_started(shop: Path, start: StartUp) -> None:
+    (shop / "devbox.toml").write_text(SETTINGS)
+    up = start(port="")
+    up.served(bound=300)
+    up.wait_for("services.ready", services=["checks"])
+    edit(shop / "compose.yaml", "  shop:\n", "  mail:\n    image: devbox-test-services\n"
+         "    command: [sleep, '3600']\n    init: true\n  shop:\n")  # fmt: skip
+    up.until(lambda: any("mail" in ready["services"] for ready in up.of("services.ready")), "mail is ready")
+    assert "mail" in running(shop)
+    assert len(up.of("release.served")) == 1
