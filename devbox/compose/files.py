@@ -35,7 +35,8 @@ def compose_files(root: Path, wanted: Wanted, environ: Mapping[str, str]) -> tup
 
 
 def watched(root: Path, files: Iterable[Path]) -> tuple[Path, ...]:
-    """`files`, those that they include or extend, and those whose appearance would change which are read."""
+    """`files`, those that they include, extend or take variables from, and those whose appearance would
+    change which are read."""
     found: dict[Path, None] = {}
     fresh = list(files)
     while fresh:
@@ -48,7 +49,8 @@ def watched(root: Path, files: Iterable[Path]) -> tuple[Path, ...]:
 
 
 def _named_in(path: Path) -> Iterator[Path]:
-    """The files that a compose file includes or extends, as far as it names them without variables."""
+    """The files that a compose file leads to, as far as it names them without variables: Compose itself does
+    not tell which they are."""
     try:
         content = yaml.safe_load(path.read_bytes())
     except (OSError, yaml.YAMLError):
@@ -60,9 +62,12 @@ def _named_in(path: Path) -> Iterator[Path]:
             yield from _beside(path, entry[key] if key and key in entry else entry if not key else None)
     services = content.get("services")
     for service in services.values() if isinstance(services, dict) else ():
-        extends = service.get("extends") if isinstance(service, dict) else None
-        if isinstance(extends, dict):
-            yield from _beside(path, extends.get("file"))
+        if not isinstance(service, dict):
+            continue
+        extends = service.get("extends")
+        yield from _beside(path, extends.get("file") if isinstance(extends, dict) else None)
+        for entry in _items(service.get("env_file")):
+            yield from _beside(path, entry.get("path") if isinstance(entry, dict) else entry)
 
 
 def _beside(path: Path, names: Any) -> Iterator[Path]:

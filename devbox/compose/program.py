@@ -31,12 +31,11 @@ _NO_PLUGIN = (
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What Compose makes of the files, and the `command` that it was asked with, up to its own verbs; the env
-    files of each service; `warnings` are its own words."""
+    """What Compose makes of the files, and the `command` that it was asked with, up to its own verbs;
+    `warnings` are its own words."""
 
     command: tuple[str, ...]
     project: Mapping[str, Any]
-    env_files: Mapping[str, tuple[str, ...]]
     warnings: tuple[str, ...]
 
 
@@ -47,62 +46,39 @@ def resolve(root: Path, options: Sequence[str], environ: Mapping[str, str], file
         if shutil.which(command[0], path=environ.get("PATH")) is None:
             continue
         asked = [*command, *options, "config", "--format", "json"]
-        # Compose tells the variables of env files, or where they come from, never both.
-        first, second = _run_both(asked, [*asked, "--no-env-resolution"], root, environ)
-        if first.returncode == 0 and second.returncode == 0:
+        done = _run(asked, root, environ)
+        if done.returncode == 0:
+            warnings = dict.fromkeys(_WARNING.findall(done.stderr))
             return Resolved(
                 (*command, *options),
-                _unescaped(json.loads(first.stdout)),
-                _env_files(json.loads(second.stdout)),
-                tuple(text.replace('\\"', '"') for text in dict.fromkeys(_WARNING.findall(first.stderr))),
+                _unescaped(json.loads(done.stdout)),
+                tuple(text.replace('\\"', '"') for text in warnings),
             )
-        if not any(words in first.stderr for words in _NO_PLUGIN):
-            raise ConfigError(f"{file} cannot be used", cause=_last_words(first.stderr))
+        if not any(words in done.stderr for words in _NO_PLUGIN):
+            raise ConfigError(f"{file} cannot be used", cause=_last_words(done.stderr))
     raise ConfigError(
         f"{file} needs Docker Compose, and 'docker compose' is not there",
         hint="install the Compose plugin of Docker, or set compose = false",
     )
 
 
-def _run_both(
-    first: Sequence[str], second: Sequence[str], root: Path, environ: Mapping[str, str]
-) -> tuple[subprocess.CompletedProcess[str], subprocess.CompletedProcess[str]]:
-    with contextlib.ExitStack() as ends:
-        running = [
-            ends.enter_context(
-                subprocess.Popen(
-                    command,
-                    cwd=root,
-                    env=dict(environ),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    text=True,
-                    errors="replace",
-                )
-            )
-            for command in (first, second)
-        ]
-        for process in running:
-            ends.callback(process.kill)
-        done = []
-        for process in running:
-            try:
-                out, err = process.communicate(timeout=_RESOLVES_WITHIN)
-            except subprocess.TimeoutExpired as error:
-                raise ConfigError(
-                    "docker compose config did not answer", cause=f"waited {_RESOLVES_WITHIN:.0f} s"
-                ) from error
-            done.append(subprocess.CompletedProcess(process.args, process.returncode, out, err))
-    return done[0], done[1]
-
-
-def _env_files(project: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    return {
-        name: tuple(str(item["path"]) if isinstance(item, dict) else str(item) for item in files)
-        for name, service in (project.get("services") or {}).items()
-        if (files := service.get("env_file"))
-    }
+def _run(command: Sequence[str], root: Path, environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            command,
+            cwd=root,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_RESOLVES_WITHIN,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ConfigError(
+            "docker compose config did not answer", cause=f"waited {_RESOLVES_WITHIN:.0f} s"
+        ) from error
 
 
 def _unescaped(value: Any) -> Any:

@@ -36,7 +36,6 @@ def read(root: Path, wanted: Wanted, environ: Mapping[str, str]) -> Composed | N
     if choice is None:
         return None
     translation = translate(resolved.project, choice.service, environ, file)
-    env_files = (root / name for name in resolved.env_files.get(choice.service, ()))
     return Composed(
         compose=Compose(
             name=resolved.project["name"],
@@ -51,7 +50,7 @@ def read(root: Path, wanted: Wanted, environ: Mapping[str, str]) -> Composed | N
             syncs=translation.syncs,
             unsupported=tuple(dict.fromkeys(translation.unsupported)),
             warnings=resolved.warnings,
-            watched=tuple(dict.fromkeys((*watched(root, files), *env_files))),
+            watched=watched(root, files),
             digest=_digest(resolved.project, choice.service),
         ),
         settings=translation.settings,

@@ -34,13 +34,15 @@ def test_what_a_file_includes_and_extends_is_watched_too(tmp_path: Path) -> None
     (tmp_path / "sub").mkdir()
     (tmp_path / "compose.yaml").write_text(
         "include:\n- sub/one.yaml\n- {path: [sub/two.yaml], env_file: sub/two.env}\n- ${OTHER}.yaml\n"
-        "services:\n  api: {extends: {file: base.yaml, service: api}}\n  db: {extends: api}\n  none:\n"
+        "services:\n  api: {extends: {file: base.yaml, service: api}}\n  none:\n"
+        "  db: {extends: api, env_file: [a.env, {path: sub/b.env, required: false}, '$X.env']}\n"
     )
     (tmp_path / "sub/one.yaml").write_text("include: [three.yaml]\n")
     (tmp_path / "sub/two.yaml").write_text("services: [\n")
     (tmp_path / "base.yaml").write_text("just text\n")
     found = set(names(tmp_path, watched(tmp_path, (tmp_path / "compose.yaml",))))
     wanted = {"compose.yaml", "sub/one.yaml", "sub/two.yaml", "sub/two.env", "sub/three.yaml", "base.yaml"}
+    wanted |= {"a.env", "sub/b.env"}
     assert wanted | {".env", "compose.override.yaml", "docker-compose.yml"} <= found
     assert not any("OTHER" in name for name in found)
 

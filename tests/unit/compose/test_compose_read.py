@@ -12,8 +12,6 @@ from devbox.config import load
 from devbox.errors import ConfigError
 from tests.unit.compose.fake import FakeDocker
 
-FIRST = {"config"}
-
 
 @pytest.fixture
 def docker(tmp_path: Path) -> FakeDocker:
@@ -43,8 +41,7 @@ def test_compose_is_asked_in_the_folder_and_with_the_files_and_profiles(
     assert found.compose.command == (
         "docker", "compose", "-f", str(root / "other.yaml"), "--profile", "debug",
     )  # fmt: skip
-    asked = [words[:-1] if words[-1] == "--no-env-resolution" else words for words in docker.asked]
-    assert asked == [[*found.compose.command[1:], "config", "--format", "json"]] * 2
+    assert docker.asked == [[*found.compose.command[1:], "config", "--format", "json"]]
 
 
 def test_dollars_are_as_they_were_written(root: Path, docker: FakeDocker) -> None:
@@ -52,15 +49,6 @@ def test_dollars_are_as_they_were_written(root: Path, docker: FakeDocker) -> Non
     found = read(root, Wanted(), docker.environ)
     assert found is not None
     assert found.settings["environment"] == {"PRICE": "5$"}
-
-
-def test_a_change_of_its_env_file_is_seen(root: Path, docker: FakeDocker) -> None:
-    docker.answers("config", out=project(root))
-    listed = [{"path": str(root / "a.env"), "required": False}]
-    docker.answers("--no-env-resolution", out=project(root, env_file=listed))
-    found = read(root, Wanted(), docker.environ)
-    assert found is not None
-    assert root / "a.env" in found.compose.watched
 
 
 def test_the_digest_changes_with_the_others_alone(root: Path, docker: FakeDocker) -> None:
@@ -92,10 +80,18 @@ def test_its_warnings_are_kept(root: Path, docker: FakeDocker) -> None:
     assert found.compose.warnings == ('The "V" variable is not set.',)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "docker: 'compose' is not a docker command.",
+        "docker: unknown command: docker compose",
+        "unknown flag: --format\n\nUsage:  docker [OPTIONS] COMMAND [ARG...]\n\nRun 'docker --help' for more",
+    ],
+)
 def test_the_program_of_its_own_serves_where_there_is_no_plugin(
-    root: Path, docker: FakeDocker, tmp_path: Path
+    root: Path, docker: FakeDocker, tmp_path: Path, said: str
 ) -> None:
-    docker.answers("compose", err="docker: 'compose' is not a docker command.", status=1)
+    docker.answers("compose", err=said, status=1)
     with pytest.raises(ConfigError, match="'docker compose' is not there") as caught:
         read(root, Wanted(), docker.environ)
     assert "compose = false" in caught.value.hint
