@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from devbox import __version__
 from devbox.config import Config
 from devbox.daemon.api import models
-from devbox.daemon.hub import Hub
+from devbox.daemon.hub import Hub, Kept
 from devbox.daemon.loop import Loop
 from devbox.daemon.memory import recall, revision_number
 from devbox.daemon.orders import Await, Order, Outcome, Pause, Rebuild, Restart, Resume, Rollback
@@ -128,11 +128,11 @@ class Control:
         """Ends the session as Ctrl-C does."""
         self._stop()
 
-    def kept(self, after: int) -> Iterator[Event]:
+    def kept(self, after: int) -> Iterator[Kept]:
         """The kept events with a higher `seq`."""
         return self._hub.kept(after)
 
-    def follow(self, after: int) -> AsyncIterator[Event]:
+    def follow(self, after: int) -> AsyncIterator[Kept]:
         """The same, and each new one, until the session ends."""
         return self._hub.follow(after)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Protocol
 
-from fastapi import FastAPI, Header, Query, Request
+from fastapi import FastAPI, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
@@ -13,8 +13,8 @@ from devbox import __version__
 from devbox.config import Config
 from devbox.daemon.api import models
 from devbox.daemon.api.bounds import Bounded
+from devbox.daemon.hub import Kept
 from devbox.errors import DevboxError, EngineError
-from devbox.events import Event, to_json
 
 _SSE = "text/event-stream"
 _LINES = "application/x-ndjson"
@@ -36,8 +36,8 @@ class Controls(Protocol):
     async def wait(self, order: models.WaitOrder) -> models.Waited: ...
     async def revisions(self) -> models.Revisions: ...
     def stop(self) -> None: ...
-    def kept(self, after: int) -> Iterator[Event]: ...
-    def follow(self, after: int) -> AsyncIterator[Event]: ...
+    def kept(self, after: int) -> Iterator[Kept]: ...
+    def follow(self, after: int) -> AsyncIterator[Kept]: ...
 
 
 def application(control: Controls) -> FastAPI:
@@ -79,9 +79,15 @@ def _add_reads(app: FastAPI, control: Controls) -> None:
     async def revisions() -> models.Revisions:
         return await control.revisions()
 
-    @app.get("/v1/events", operation_id="events", summary="The events that are kept")
-    async def events(after: After = 0) -> models.Events:
-        return models.Events(events=tuple(control.kept(after)))
+    @app.get(
+        "/v1/events",
+        operation_id="events",
+        summary="The events that are kept",
+        response_model=models.Events,
+    )
+    async def events(after: After = 0) -> Response:
+        told = ",".join(event.text for event in control.kept(after))
+        return Response(f'{{"events":[{told}]}}', media_type="application/json")
 
     @app.get(
         "/v1/events/follow",
@@ -135,10 +141,9 @@ def _add_orders(app: FastAPI, control: Controls) -> None:
         return models.Watching(paused=True)
 
 
-async def _lines(events: AsyncIterator[Event], *, sse: bool) -> AsyncIterator[str]:
+async def _lines(events: AsyncIterator[Kept], *, sse: bool) -> AsyncIterator[str]:
     async for event in events:
-        text = to_json(event)
-        yield f"id: {event.seq}\nevent: {event.kind}\ndata: {text}\n\n" if sse else f"{text}\n"
+        yield f"id: {event.seq}\nevent: {event.kind}\ndata: {event.text}\n\n" if sse else f"{event.text}\n"
 
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from devbox.config import Config, load
 from devbox.daemon.api import models
-from devbox.daemon.hub import Hub
+from devbox.daemon.hub import Hub, Kept
 from devbox.daemon.work import Identity, Serving
 from devbox.engine.values import ContainerFacts, ImageFacts
 from devbox.events import Event, Failure
@@ -155,10 +155,10 @@ class Nothing:
     def stop(self) -> None:
         self.stopped = True
 
-    def kept(self, after: int) -> Iterator[Event]:
+    def kept(self, after: int) -> Iterator[Kept]:
         return self.hub.kept(after)
 
-    def follow(self, after: int) -> AsyncIterator[Event]:
+    def follow(self, after: int) -> AsyncIterator[Kept]:
         return self.hub.follow(after)
 
     def _begun(self, number: int) -> models.Begun:

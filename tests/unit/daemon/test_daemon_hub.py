@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 
-from devbox.daemon.hub import Hub
-from devbox.events import AppLog, ChangeIgnored, Event, SessionStarted, SessionStopped
+from devbox.daemon.hub import Hub, Kept
+from devbox.events import AppLog, BuildStep, ChangeIgnored, Event, SessionStarted, SessionStopped, StepInfo
+from devbox.model import StepState
 
 
 def started() -> Event:
@@ -20,7 +22,7 @@ def line(seq: int) -> Event:
     return AppLog(seq=seq, revision=1, stream="stdout", line="said")
 
 
-def numbers(events: list[Event]) -> list[int]:
+def numbers(events: list[Kept]) -> list[int]:
     return [event.seq for event in events]
 
 
@@ -28,7 +30,7 @@ async def test_a_follower_has_the_past_and_what_comes_in_order_and_ends_with_the
     hub = Hub()
     for event in (started(), ignored(2), line(3)):
         hub(event)
-    got: list[Event] = []
+    got: list[Kept] = []
 
     async def follow() -> None:
         got.extend([event async for event in hub.follow()])
@@ -71,3 +73,17 @@ async def test_who_falls_too_far_behind_is_let_go_and_holds_nothing() -> None:
     assert first is None or first.seq == 2
     assert rest == []
     assert numbers(list(hub.kept(5990))) == list(range(5991, 6000))
+
+
+def test_an_event_takes_little_more_than_its_text() -> None:
+    """As objects 5,000 events took 9 MB, a seventh of what the daemon takes in all."""
+    hub, step = Hub(), StepInfo(index=1, instruction="COPY app app", state=StepState.DONE, total=7)
+    tracemalloc.start()
+    try:
+        for seq in range(1, 4097):
+            hub(BuildStep(seq=seq, build=seq, step=step))
+        took, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    texts = sum(len(told.text) for told in hub.kept())
+    assert took < 2 * texts
