@@ -37,9 +37,11 @@ def status(fields: Fields, name: str) -> int | None:
 def seconds(fields: Fields, name: str) -> float:
     """The duration or time, 0 where there is none or it is no finite number above 0."""
     value = fields.get(name)
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    try:
+        told = float(value) if isinstance(value, int | float) else 0.0
+    except OverflowError:
         return 0.0
-    return max(float(value), 0.0)
+    return max(told, 0.0) if math.isfinite(told) else 0.0
 
 
 def inner(fields: Fields, name: str) -> Fields:

@@ -190,3 +190,11 @@ def test_lines_of_another_form_are_taken_for_what_they_have(data: st.DataObject)
         spoilt.append(Line(line.session, line.seq, line.kind, text[: len(text) // 2] if torn else text))
     for build in past(spoilt, detailed=14).builds:
         spans(build)
+
+
+def test_a_time_that_no_clock_tells_counts_as_not_told() -> None:
+    spoilt = [
+        line._replace(text=json.dumps({**json.loads(line.text), "at": 10**400}).encode())
+        for line in lines_of(*a_day())
+    ]
+    assert max(build.at for build in past(spoilt).builds) == 0.0
