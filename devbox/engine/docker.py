@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from functools import partial
-from typing import Concatenate, ParamSpec, TypeVar
-
-from docker import APIClient
 
 from devbox.engine import facts, handshake, logins, networks, objects, streams
+from devbox.engine.adapter import Adapter
 from devbox.engine.address import Address
 from devbox.engine.attach import Attachments
-from devbox.engine.calls import Calls
 from devbox.engine.connections import Attached, Console, Terminal
 from devbox.engine.console import Consoles
 from devbox.engine.handover import HandedOver, Handovers
-from devbox.engine.translate import translated
 from devbox.engine.transport import Transport
 from devbox.engine.values import (
     BuildRequest,
@@ -38,16 +34,12 @@ from devbox.engine.values import (
     SessionOffer,
     VolumeFacts,
 )
-from devbox.errors import ConfigError, EngineError, EngineUnreachable, NotFound
+from devbox.errors import ConfigError, EngineError, NotFound
 from devbox.model import NetworkAttachment, RestartPolicy
-
-T = TypeVar("T")
-P = ParamSpec("P")
 
 # The newest version of the API that this adapter was tested with (engine 28.5), and the oldest it speaks.
 _NEWEST_API = "1.51"
 _OLDEST_API = "1.24"
-_INFO_SECONDS = 5.0
 # A build is cancelled by its closed connection; to ask for it besides must not hold anybody up.
 _CANCEL_SECONDS = 0.15
 _TIMED_OUT = 124
@@ -55,16 +47,14 @@ _TIMED_OUT = 124
 _LOGIN_SECONDS = 30.0
 
 
-class DockerEngine:
+class DockerEngine(Adapter):
     """The engine at one address; `devbox.engine.connect` makes it."""
 
     def __init__(self, address: Address) -> None:
-        self._address = address
-        self._calls = Calls()
+        super().__init__(address, _OLDEST_API)
         self._attachments = Attachments(self._calls)
         self._handovers = Handovers(self._calls)
         self._consoles = Consoles(self._calls)
-        self._transport = Transport(address, _OLDEST_API)
         # Of these nobody needs to ask whether they were.
         self._started: set[str] = set()
 
@@ -293,23 +283,3 @@ class DockerEngine:
     def events(self) -> AsyncIterator[EngineEvent]:
         """Container events of objects with our labels; ends (without an exception) when the engine does."""
         return self._calls.stream(partial(streams.events, self._transport))
-
-    async def _do(
-        self, what: str, work: Callable[Concatenate[APIClient, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        def translating() -> T:
-            with translated(what, self._address.url):
-                return work(self._transport.client, *args, **kwargs)
-
-        return await self._calls.run(translating)
-
-    async def _soon(self, work: Callable[[], T]) -> T:
-        try:
-            async with asyncio.timeout(_INFO_SECONDS):
-                return await self._calls.run(work)
-        except TimeoutError as error:
-            raise EngineUnreachable(
-                f"no engine answers at {self._address.url}",
-                cause=f"it said nothing within {_INFO_SECONDS:g} seconds",
-                hint="is it still starting, or the machine overloaded?",
-            ) from error

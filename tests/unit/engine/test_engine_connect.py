@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from devbox.engine import connect, docker
+from devbox.engine import adapter, connect
 from devbox.engine.docker import DockerEngine
 from devbox.engine.values import SessionOffer
 from devbox.errors import EngineRefused, EngineUnreachable
@@ -180,7 +180,7 @@ async def test_the_first_usual_socket_that_answers(
 async def test_an_engine_that_says_nothing(
     stub: StubEngine, socket_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(docker, "_INFO_SECONDS", 0.2)
+    monkeypatch.setattr(adapter, "_INFO_SECONDS", 0.2)
     async with on_socket(stub, socket_path) as address:
         engine = await connect(address)
         stub.routes["GET /info"] = lambda *_: forever()

@@ -197,13 +197,13 @@ def test_a_container_without_networks_and_one_that_ran_out_of_memory() -> None:
     assert (found.exit_status, found.out_of_memory, found.running) == (137, True, False)
 
 
-def test_an_event_keeps_our_labels_only() -> None:
+def test_an_event_keeps_our_labels_and_the_status_of_an_end() -> None:
     data = {
         "Type": "container",
         "Action": "die",
         "Actor": {"ID": "0a1b", "Attributes": {"dev.devbox.project": "app", "exitCode": "1", "name": "web"}},
     }
-    assert facts.event(data) == EngineEvent("die", "0a1b", {"dev.devbox.project": "app"})
+    assert facts.event(data) == EngineEvent("die", "0a1b", {"dev.devbox.project": "app"}, 1)
 
 
 def test_a_volume() -> None:
