@@ -96,9 +96,6 @@ def as_written(name: str, value: Any) -> Any:
         return parse_duration(value, name)
     if name in _TEXTS and type(value) is int:
         return str(value)
-    if name == "restart" and value is False:
-        # Other formats of settings read `no` so.
-        return "no"
     return value
 
 

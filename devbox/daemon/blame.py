@@ -91,13 +91,13 @@ def of_exit(what: str, log: tuple[str, ...], places: Places) -> tuple[Problem, .
     """Where the end of an application comes from: its last exception, else what it said of its start, else
     the command that ran."""
     if OUT_OF_MEMORY in what:
-        return (places.setting("memory", what) or places.dockerfile(places.blame.command(), what),)
+        return (places.setting("memory", what) or places.command(what),)
     found = of_log(log, places) or _of_server(log, places)
     if found:
         return found
     said = last_message(log) or next((line.strip() for line in reversed(log) if _tells(line)), "")
     message = f"{what}: {_LEVEL.sub('', said)}" if said else what
-    return (places.dockerfile(places.blame.command(), message),)
+    return (places.command(message),)
 
 
 def _of_build(error: BuildFailed, places: Places) -> tuple[Problem, ...]:
@@ -181,21 +181,19 @@ def _of_start(error: StartFailed, places: Places) -> tuple[Problem, ...]:
         if "GET " in cause:
             message = f"{error.what}: {cause}"
             found = of_log(error.log, places)
-            return found or (
-                places.setting("health_path", message) or places.dockerfile(places.blame.health(), message),
-            )
+            return found or (places.setting("health_path", message) or places.health(message),)
         if cause.startswith("HEALTHCHECK"):
-            return (places.dockerfile(places.blame.health(), f"{error.what}: {cause}"),)
+            return (places.health(f"{error.what}: {cause}"),)
         if "the application listens on port" in cause:
             setting = places.setting("ports", cause)
             return (setting or places.dockerfile(places.blame.exposed(), cause),)
         if "the application listens on" in cause or not error.log:
-            return (places.dockerfile(places.blame.command(), f"{error.what}: {cause}"),)
+            return (places.command(f"{error.what}: {cause}"),)
         found = of_log(error.log, places)
-        return found or (places.dockerfile(places.blame.command(), f"{error.what}: {cause}"),)
+        return found or (places.command(f"{error.what}: {cause}"),)
     what = f"{error.what}: {cause}" if cause else error.what
     if cause and error.exit_status is not None:
-        return (places.dockerfile(places.blame.command(), what),)
+        return (places.command(what),)
     return of_exit(what, error.log, places)
 
 
@@ -208,9 +206,9 @@ def _of_server(log: Iterable[str], places: Places) -> tuple[Problem, ...]:
                 file = places.of_container(name)
                 if file is not None:
                     return (Problem(file=file, line=1, message=one_line(_LEVEL.sub("", match[0]))),)
-            return (places.dockerfile(places.blame.command(), match[0]),)
+            return (places.command(match[0]),)
         if match := _NO_MODULE.search(line):
-            return (places.dockerfile(places.blame.command(), match[0]),)
+            return (places.command(match[0]),)
     return ()
 
 

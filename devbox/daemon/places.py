@@ -64,6 +64,8 @@ class Places:
 
     def _workdir(self) -> str:
         config = self.source.config
+        if config.workdir:
+            return config.workdir
         try:
             return runtime(self.source.dockerfile, config.build_args, config.target).workdir
         except DockerfileError:
@@ -88,6 +90,15 @@ class Places:
         column = found.frame.column(self.read(found.place))
         message = one_line(found.message)
         return Problem(file=found.place, line=found.frame.line, column=column, message=message)
+
+    def command(self, message: str) -> Problem:
+        """A problem of the command that runs, where it is written."""
+        own = self.setting("command", message) if self.source.config.command else None
+        return own or self.dockerfile(self.blame.command(), message)
+
+    def health(self, message: str) -> Problem:
+        """A problem of the health check, where it is written."""
+        return self.setting("health_cmd", message) or self.dockerfile(self.blame.health(), message)
 
     def setting(self, name: str, message: str) -> Problem | None:
         """A problem of a setting, None where it stands in no file."""

@@ -15,7 +15,7 @@ from devbox.engine.values import ContainerSpec, ImageFacts
 from devbox.errors import StandbyFailed
 from devbox.events import StandbyChanged
 from devbox.model import Cold, Staging
-from devbox.release.spec import container_spec, mounts, standby_spec
+from devbox.release.spec import as_run, container_spec, mounts, standby_spec
 from devbox.release.standby import wire
 from devbox.release.standby.command import Launch
 from devbox.release.standby.look import directories_among, loaded_since, look
@@ -227,7 +227,7 @@ class Standbys:
         key = (source.config.config_hash, source.dockerfile_bytes)
         known = self._launches.get(key)
         if known is None:
-            known = await look(self._tools.engine, serving.container, image)
+            known = await look(self._tools.engine, serving.container, as_run(image, source.config))
             self._launches = {key: known}
         return known
 

@@ -25,7 +25,7 @@ WORKDIR /code
 RUN --mount=type=secret,id=token cat /run/secrets/token > /code/token && echo $FLAVOUR > /code/flavour
 COPY requirements.txt .
 RUN cat requirements.txt
-COPY server.py .
+COPY note.txt server.py ./
 VOLUME /anonymous
 HEALTHCHECK CMD false
 CMD ["python", "nothing.py"]
@@ -102,6 +102,7 @@ def settings(folder: Path, shared: str) -> Path:
     write_project(folder, dockerfile=DOCKERFILE)
     (folder.parent / "token.txt").write_text("s3cret")
     (folder / "web.env").write_text("SHAPE=round\n")
+    (folder / "note.txt").write_text("first")
     (folder / "shown").mkdir()
     (folder / "shown" / "note").write_text("shown")
     (folder / ".dockerignore").write_text("shown\nweb.env\ndevbox.toml\n")
@@ -210,6 +211,13 @@ def test_every_setting_is_on_each_revision_however_it_went_live(
         remove=True,
     )
     assert found.decode().strip() == "two"
+
+    up.wait_for("standby.changed", after=seen, ready=True)
+    seen = up.seq
+    # It is known that the command, though it is not the image's own, begins with the application itself.
+    (settings / "note.txt").write_text("second")
+    holds(up.served(after=seen), "warm")
+    up.serves("second", "/read/code/note.txt")
 
     seen = up.seq
     (settings / "requirements.txt").write_text("# still none\n")

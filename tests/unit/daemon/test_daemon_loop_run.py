@@ -8,11 +8,13 @@ from devbox.events import (
     AppExited,
     AppOutOfMemory,
     BuildSuperseded,
+    EngineLost,
     ReleaseFailed,
     ReleaseLog,
     ReleaseServed,
     ReleaseStarted,
     ReleaseStep,
+    StandbyChanged,
 )
 from devbox.model import RestartPolicy, StepState
 from tests.unit.daemon.kit import until
@@ -122,6 +124,31 @@ async def test_a_container_that_is_started_again_serves_again(running: Running) 
     assert await running.answer() == "build 1"
     await running.engine.end(container_of(running), 1)
     await until(lambda: len(running.of(AppExited)) == 2)
+
+
+async def test_a_standby_is_tried_again_once_the_application_has_started_anew(running: Running) -> None:  # noqa: F811
+    def looks() -> int:
+        return sum(line.startswith("exec devbox-project-r1: /bin/sh") for line in running.engine.journal)
+
+    await running.served(1)
+    await until(lambda: any(not event.ready for event in running.of(StandbyChanged)))
+    before = looks()
+    await running.engine.end(container_of(running), 1)
+    await until(lambda: running.of(AppExited))
+    await running.engine.start(container_of(running))
+    await until(lambda: looks() > before)
+
+
+async def test_what_was_started_again_while_the_engine_was_gone_serves_again(running: Running) -> None:  # noqa: F811
+    await running.served(1)
+    known = running.engine.scripted(container_of(running))
+    running.engine.lose()
+    await until(lambda: running.of(EngineLost))
+    await known.end(137)
+    await known.start()
+    running.engine.restore()
+    await until(lambda: running.of(ReleaseServed)[-1].strategy == "restarted")
+    assert await running.answer() == "build 1"
 
 
 async def test_one_that_runs_again_before_its_end_is_told_serves_again(running: Running) -> None:  # noqa: F811
