@@ -22,10 +22,11 @@ _WARNING = re.compile(r'level=warning msg="((?:[^"\\]|\\.)*)"')
 _STAMP = re.compile(r"^time=\S+ level=\w+ msg=")
 _PLUGIN = ("docker", "compose")
 _STANDALONE = ("docker-compose",)
+# What the docker program says of a verb that it does not know: it stumbles over the verb or over its options.
 _NO_PLUGIN = (
     "unknown command: docker compose",
     "'compose' is not a docker command",
-    "unknown shorthand flag",
+    "Usage:  docker [OPTIONS]",
 )
 
 
