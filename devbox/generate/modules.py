@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ast
-import re
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
 
+from devbox.generate.syntax import dotted, statements, top_level
 from devbox.generate.values import Framework, Included, Module, Router, Served
 
 _FRAMEWORKS: Mapping[str, Framework] = {
@@ -19,28 +17,24 @@ _FRAMEWORKS: Mapping[str, Framework] = {
 _ROUTERS = frozenset({"fastapi.APIRouter", "fastapi.routing.APIRouter", "flask.Blueprint"})
 _INCLUDES = frozenset({"include_router", "register_blueprint"})
 _HOST_CHECK = "TrustedHostMiddleware"
-# Of a statement that does not parse, so many of its last lines are done without.
-_MOST_TRIED = 20
-_BEGINS = re.compile(r"[^\s#)\]}]")
-_GOES_ON = re.compile(r"(?:elif|else|except|finally)\b")
 
 Imports = Mapping[str, str]
 
 
 def read_module(path: str, text: str) -> Module:
     """What the text of a file tells; of one that does not parse, as much as the parts that do."""
-    tree = ast.Module(list(_statements(text)), [])
+    tree = ast.Module(list(statements(text)), [])
     nodes = list(ast.walk(tree))
     imports = _imports(nodes)
     frameworks = {**_FRAMEWORKS, **_subclasses(tree, imports)}
     reader = _Reader(imports, frameworks)
     served: dict[str, Served] = {}
     calls: dict[str, tuple[str, int]] = {}
-    for statement in _top(tree.body):
+    for statement in top_level(tree.body):
         for one in reader.served(statement):
             served.setdefault(one.name, one)
         for name, call in _assigned(statement):
-            calls.setdefault(name, (_dotted(call.func), call.lineno))
+            calls.setdefault(name, (dotted(call.func), call.lineno))
     return Module(
         path,
         imports,
@@ -57,74 +51,6 @@ def read_module(path: str, text: str) -> Module:
 
 def _name_of(node: ast.Name | ast.alias) -> str:
     return node.id if isinstance(node, ast.Name) else node.name
-
-
-def _statements(text: str) -> Iterator[ast.stmt]:
-    whole = _parsed(text)
-    if whole is not None:
-        yield from whole
-        return
-    # A file that is being edited: what stands in its other parts counts all the same.
-    for part in _parts(text):
-        ends = range(len(part), max(len(part) - _MOST_TRIED, 1), -1)
-        tried = (_parsed("\n".join(part[:end])) for end in (*ends, 1))
-        yield from next((found for found in tried if found is not None), ())
-
-
-def _parsed(text: str) -> list[ast.stmt] | None:
-    with warnings.catch_warnings(), suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-        # Those of other people's string escapes.
-        warnings.simplefilter("ignore")
-        return ast.parse(text).body
-    return None
-
-
-def _parts(text: str) -> Iterator[list[str]]:
-    """The lines of each top-level statement of a text, by where lines begin."""
-    part: list[str] = []
-    decorated = False
-    for line in text.splitlines():
-        begins = _BEGINS.match(line) is not None and not _GOES_ON.match(line)
-        if begins and not decorated and part:
-            yield part
-            part = []
-        if begins:
-            decorated = line.startswith("@")
-        part.append(line)
-    yield part
-
-
-def _top(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """What runs when the module is imported, in order."""
-    for statement in body:
-        match statement:
-            case ast.If():
-                if not _runs_elsewhere(statement.test):
-                    yield from _top(statement.body)
-                yield from _top(statement.orelse)
-            case ast.Try():
-                yield from _top(statement.body)
-                for handler in statement.handlers:
-                    yield from _top(handler.body)
-                yield from _top([*statement.orelse, *statement.finalbody])
-            case ast.With():
-                yield from _top(statement.body)
-            case _:
-                yield statement
-
-
-def _runs_elsewhere(test: ast.expr) -> bool:
-    names = {_dotted(node) for node in ast.walk(test) if isinstance(node, ast.Name | ast.Attribute)}
-    return bool(names & {"__name__", "TYPE_CHECKING", "typing.TYPE_CHECKING"})
-
-
-def _dotted(node: ast.AST | None) -> str:
-    """A name with dots as it is written, '' for anything else."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute) and (left := _dotted(node.value)):
-        return f"{left}.{node.attr}"
-    return ""
 
 
 def resolved(name: str, imports: Imports) -> str:
@@ -154,10 +80,10 @@ def _imports(nodes: Iterable[ast.AST]) -> Imports:
 
 def _subclasses(tree: ast.Module, imports: Imports) -> Mapping[str, Framework]:
     found: dict[str, Framework] = {}
-    for statement in _top(tree.body):
+    for statement in top_level(tree.body):
         if isinstance(statement, ast.ClassDef):
             for base in statement.bases:
-                name = resolved(_dotted(base), imports)
+                name = resolved(dotted(base), imports)
                 if framework := _FRAMEWORKS.get(name) or found.get(name):
                     found[statement.name] = framework
     return found
@@ -173,11 +99,11 @@ class _Reader:
         """The framework whose class a name stands for; also one that is written as text."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             return self._frameworks.get(resolved(node.value, self._imports))
-        return self._frameworks.get(resolved(_dotted(node), self._imports))
+        return self._frameworks.get(resolved(dotted(node), self._imports))
 
     def is_router(self, call: ast.Call) -> bool:
         """Whether a call makes a router or blueprint."""
-        return resolved(_dotted(call.func), self._imports) in _ROUTERS
+        return resolved(dotted(call.func), self._imports) in _ROUTERS
 
     def served(self, statement: ast.stmt) -> Iterator[Served]:
         """The applications and factories that a top-level statement binds to names."""
@@ -245,28 +171,28 @@ def _routers(nodes: Iterable[ast.AST], reader: _Reader) -> Iterator[Router]:
         if isinstance(node, ast.stmt):
             for name, call in _assigned(node):
                 if reader.is_router(call):
-                    key = "url_prefix" if _dotted(call.func).endswith("Blueprint") else "prefix"
+                    key = "url_prefix" if dotted(call.func).endswith("Blueprint") else "prefix"
                     yield Router(name, _prefix(call, key))
 
 
 def _method_calls(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, str, ast.Call]]:
     for node in nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            yield _dotted(node.func.value), node.func.attr, node
+            yield dotted(node.func.value), node.func.attr, node
 
 
 def _included(nodes: Iterable[ast.AST]) -> Iterator[Included]:
     for owner, method, call in _method_calls(nodes):
         if method in _INCLUDES and call.args:
             key = "prefix" if method == "include_router" else "url_prefix"
-            yield Included(owner, _dotted(call.args[0]), _prefix(call, key))
+            yield Included(owner, dotted(call.args[0]), _prefix(call, key))
 
 
 def _mounted(nodes: Iterable[ast.AST]) -> Iterator[str]:
     for _, method, call in _method_calls(nodes):
         if method == "mount":
             given = [*call.args[1:], *(keyword.value for keyword in call.keywords if keyword.arg == "app")]
-            yield from filter(None, map(_dotted, given))
+            yield from filter(None, map(dotted, given))
 
 
 def _owners(nodes: Iterable[ast.AST]) -> Iterator[str]:
@@ -296,7 +222,7 @@ def _route(decorator: ast.expr) -> tuple[str, str] | None:
     answers = decorator.func.attr in {"get", "route", "api_route"} and takes
     if not answers or _has(decorator, "dependencies"):
         return None
-    return _dotted(decorator.func.value), first.value
+    return dotted(decorator.func.value), first.value
 
 
 def _asks_for_more(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
