@@ -5,6 +5,7 @@
     │   ├── ConfigError            a settings file, a flag value, an env file
     │   ├── DockerfileError        the Dockerfile is missing or does not parse (file and line)
     │   ├── ContextError           the build context holds what cannot be sent
+    │   ├── NotRecognised          a folder is no project that a Dockerfile could be written for
     │   └── PortTaken              a host port belongs to somebody else
     ├── EngineError            exit 3: the engine, not the user's code
     │   ├── EngineUnreachable      nothing answers, or it stopped answering
@@ -73,6 +74,10 @@ class ContextError(UsageError):
     def __init__(self, what: str, *, path: str = "", cause: str = "", hint: str = "") -> None:
         super().__init__(what, cause=cause, hint=hint)
         self.path = path
+
+
+class NotRecognised(UsageError):
+    """A folder holds no application, or nothing that names its dependencies: no Dockerfile can be written."""
 
 
 class PortTaken(UsageError):

@@ -8,7 +8,7 @@ import sys
 
 # ruff: noqa: I001
 # The order of `devbox --help`.
-from devbox.cli import _up, _control, _reading, _history, _doctor, _editors, _service, _completion, _about  # noqa: F401
+from devbox.cli import _up, _control, _reading, _history, _doctor, _init, _service, _completion, _about  # noqa: F401
 from devbox.cli._base import app
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from devbox.build.origin import Origins
 from devbox.config import Config
 from devbox.daemon.source import read_source
+from devbox.daemon.template import Template, unwritten_rules
 from devbox.errors import DockerfileError
 from devbox.vscode.write import Written, workspace_of, write_entries
 from devbox.watch import Watcher
@@ -29,10 +30,11 @@ async def for_vscode(config: Config, workspace: Path | None, *, run_on_open: boo
     Without a Dockerfile that can be read the debugger is told that its files lie where it runs.
     """
     notices: list[str] = []
-    async with Watcher(config.context, dockerfile=config.dockerfile, extra_files=()) as watcher:
+    rules = unwritten_rules(config)
+    async with Watcher(config.context, dockerfile=config.dockerfile, unwritten=rules) as watcher:
         roots: tuple[tuple[str, str], ...] = ()
         try:
-            source = await read_source(config, watcher)
+            source = await read_source(config, watcher, Template())
             origins = Origins(source.dockerfile, config.build_args, config.target, source.snapshot.entries)
             roots = origins.roots()
         except DockerfileError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from devbox.daemon.template import NO_DOCKERFILE
 from devbox.daemon.work import Identity, Source
 from devbox.errors import BuildFailed as BuildError
 from devbox.errors import ConfigError, DevboxError, ServicesFailed, StartFailed, Superseded
@@ -65,7 +66,11 @@ class News:
             f"{path} is part of the build context: a build secret; .dockerignore keeps it out of images"
             for path in source.secret_files
         )
-        for notice in (*snapshot.notices, *skipped, *mounted, *secret):
+        generated = source.generated
+        if generated is None:
+            self._noticed.discard(NO_DOCKERFILE)
+        template = (NO_DOCKERFILE, *generated.notices) if generated is not None else ()
+        for notice in (*template, *snapshot.notices, *skipped, *mounted, *secret):
             if notice not in self._noticed:
                 self._noticed.add(notice)
                 self._emit(ContextNotice(notice=notice))

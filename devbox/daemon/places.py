@@ -77,7 +77,13 @@ class Places:
         return posix(os.path.relpath(config.context / path, config.root))
 
     def dockerfile(self, line: Line, message: str) -> Problem:
-        """A problem of the Dockerfile."""
+        """A problem of the Dockerfile, or where nobody has written one of what made it so."""
+        if self.source.generated is not None:
+            keywords = (
+                each.keyword for each in self.source.dockerfile.instructions if each.line == line.number
+            )
+            file, number = self.source.generated.origin(next(keywords, ""))
+            return Problem(file=posix(self.of_context(file)), line=number, message=one_line(message))
         return Problem(
             file=posix(self.source.dockerfile.path),
             line=line.number,

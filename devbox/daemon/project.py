@@ -10,6 +10,7 @@ from devbox.build.dockerfile import Dockerfile, runtime
 from devbox.config import Config
 from devbox.daemon.hostports import HostPorts
 from devbox.daemon.source import Settings, read_source
+from devbox.daemon.template import Template, unwritten_rules
 from devbox.daemon.work import Source
 from devbox.errors import ConfigError, DevboxError
 from devbox.model import Backend, PortMapping
@@ -32,6 +33,7 @@ class Project:
         self._ports = ports
         self.watcher = self._make_watcher()
         self._former: list[Watcher] = []
+        self._template = Template()
         self._told = ""
 
     async def close_former(self) -> None:
@@ -56,7 +58,7 @@ class Project:
     async def read(self, *, hinted: bool = False) -> Source:
         """What a build started now would be made of, with `hinted` as far as hints tell; raises
         DockerfileError, ContextError."""
-        return await read_source(self.config, self.watcher, hinted=hinted)
+        return await read_source(self.config, self.watcher, self._template, hinted=hinted)
 
     async def holds(self, source: Source) -> bool:
         """Whether the build context on disk is still that of `source`; raises ContextError."""
@@ -85,11 +87,7 @@ class Project:
                 raise
             raise ConfigError(error.what, cause=error.cause, hint=error.hint) from error
         self._told = ""
-        if (former.context, former.dockerfile, former.env_files) != (
-            self.config.context,
-            self.config.dockerfile,
-            self.config.env_files,
-        ):
+        if _watched(former) != _watched(self.config):
             self._former.append(self.watcher)
             self.watcher = self._make_watcher()
             await self.watcher.__aenter__()
@@ -105,7 +103,17 @@ class Project:
 
     def _make_watcher(self) -> Watcher:
         config = self.config
-        return Watcher(config.context, dockerfile=config.dockerfile, extra_files=config.watched_files)
+        return Watcher(
+            config.context,
+            dockerfile=config.dockerfile,
+            extra_files=config.watched_files,
+            unwritten=unwritten_rules(config),
+        )
+
+
+def _watched(config: Config) -> tuple[object, ...]:
+    """What a watcher is made from."""
+    return config.context, config.dockerfile, config.env_files, unwritten_rules(config)
 
 
 def published(config: Config, dockerfile: Dockerfile) -> tuple[PortMapping, ...]:

@@ -12,10 +12,12 @@ from typing import Any
 
 from devbox.build.dockerfile import Dockerfile, parse
 from devbox.config import Config, load
+from devbox.daemon.template import Template, stands_in
 from devbox.daemon.work import Source
 from devbox.digest import file_digest
-from devbox.errors import ConfigError, DockerfileError
-from devbox.model import Snapshot
+from devbox.errors import ConfigError, DockerfileError, NotRecognised
+from devbox.generate import Generated
+from devbox.model import Entry
 from devbox.watch import Watcher
 
 _OUTSIDE_NAME = ".devbox.Dockerfile"
@@ -77,47 +79,64 @@ def _content(path: Path) -> bytes | None:
         return None
 
 
-async def read_source(config: Config, watcher: Watcher, *, hinted: bool = False) -> Source:
+async def read_source(
+    config: Config, watcher: Watcher, template: Template, *, hinted: bool = False
+) -> Source:
     """What a build started now would be made of, with `hinted` as far as hints tell; raises DockerfileError,
     ContextError."""
     began = time.monotonic()
     name = _name_in_context(config)
     if hinted:
         snapshot, whole = await watcher.glance()
-        content = await asyncio.to_thread(read_dockerfile, config)
     else:
-        snapshot, content = await _read(config, watcher)
-        whole = True
+        snapshot, whole = await watcher.scan(), True
+    content, generated = await asyncio.to_thread(dockerfile_of, config, snapshot.entries, template)
     # Saved between the two: what is parsed must be what is sent.
     for _ in range(_READ_AGAIN):
         entry = snapshot.entries.get(name)
         if entry is None or entry.digest == file_digest([content]):
             break
-        snapshot, content = await _read(config, watcher)
-        whole = True
+        snapshot, whole = await watcher.scan(), True
+        content, generated = await asyncio.to_thread(dockerfile_of, config, snapshot.entries, template)
     dockerfile = parsed(config, content)
     digest = hashlib.sha256(f"{snapshot.digest}\0{name}\0".encode() + content).hexdigest()[:32]
-    return Source(config, snapshot, dockerfile, content, name, digest, time.monotonic() - began, whole)
+    took = time.monotonic() - began
+    return Source(config, snapshot, dockerfile, content, name, digest, took, whole, generated)
 
 
-async def _read(config: Config, watcher: Watcher) -> tuple[Snapshot, bytes]:
-    return await watcher.scan(), await asyncio.to_thread(read_dockerfile, config)
-
-
-def read_dockerfile(config: Config) -> bytes:
-    """What the Dockerfile holds; raises DockerfileError where it cannot be read."""
+def dockerfile_of(
+    config: Config, entries: Mapping[str, Entry], template: Template
+) -> tuple[bytes, Generated | None]:
+    """What the Dockerfile holds, or where nobody has written one the one that stands in for it; blocks on the
+    disk. Raises DockerfileError where it cannot be read, and where nothing can stand in."""
     try:
-        return config.dockerfile.read_bytes()
+        content = config.dockerfile.read_bytes()
     except FileNotFoundError as error:
-        raise DockerfileError(
-            f"there is no {_shown(config)} in {config.root}",
-            path=str(_shown(config)),
-            hint="write one (the README shows a good one for FastAPI), or name it with --dockerfile",
-        ) from error
+        if not stands_in(config) or config.dockerfile.is_symlink() or not template.is_wanted():
+            raise _missing(config) from error
     except OSError as error:
         raise DockerfileError(
             f"{_shown(config)} cannot be read", path=str(_shown(config)), cause=error.strerror or str(error)
         ) from error
+
+    else:
+        template.written()
+        return content, None
+    try:
+        generated = template.make(config, entries)
+    except NotRecognised as error:
+        raise _missing(config, error) from error
+    return generated.dockerfile.encode(), generated
+
+
+def _missing(config: Config, why: NotRecognised | None = None) -> DockerfileError:
+    other = "name one with --dockerfile"
+    return DockerfileError(
+        f"there is no {_shown(config)} in {config.root}",
+        path=str(_shown(config)),
+        cause=f"and none can be made up: {why}" if why else "",
+        hint=f"{why.hint}; or write a Dockerfile, or {other}" if why else f"write it, or {other}",
+    )
 
 
 def parsed(config: Config, content: bytes) -> Dockerfile:

@@ -12,6 +12,7 @@ from pathlib import Path
 from devbox.build.dockerfile import Dockerfile
 from devbox.config import Config
 from devbox.daemon.beforestart import Steps
+from devbox.generate import Generated
 from devbox.model import Backend, Plan, Revision, Snapshot
 
 
@@ -26,7 +27,8 @@ class Identity:
 @dataclass(frozen=True, slots=True)
 class Source:
     """What is on disk at one moment: settings, build context, Dockerfile; `seconds` it took to read. Not
-    `whole` where only what hints spoke of was looked at."""
+    `whole` where only what hints spoke of was looked at. `generated` is the Dockerfile where it stands in for
+    one that nobody has written."""
 
     config: Config
     snapshot: Snapshot
@@ -36,6 +38,7 @@ class Source:
     context_digest: str
     seconds: float
     whole: bool = True
+    generated: Generated | None = None
 
     @property
     def identity(self) -> Identity:

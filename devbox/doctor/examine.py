@@ -13,14 +13,15 @@ from devbox.build.dockerfile import BuildStep, Dockerfile, base_images, build_st
 from devbox.build.reach import reached
 from devbox.config import Config, load, load_leniently
 from devbox.daemon.project import published
-from devbox.daemon.source import parsed, read_dockerfile
+from devbox.daemon.source import dockerfile_of, parsed
+from devbox.daemon.template import NO_DOCKERFILE, Template
 from devbox.doctor import cacheorder, context, engine, gather, machine
 from devbox.doctor.facts import Answer
 from devbox.doctor.finding import ENGINE, SETTINGS, Diagnosis, Finding, Skipped, failure, ok, skipped, warning
 from devbox.engine import connect
 from devbox.engine.protocol import Engine
 from devbox.errors import ConfigError, DevboxError, UsageError
-from devbox.model import Kind
+from devbox.model import Entry, Kind
 from devbox.watch import Survey
 
 T = TypeVar("T")
@@ -92,9 +93,10 @@ class _Examination:
     ) -> None:
         self._config, self._environ, self._trouble = config, environ, trouble
         self._engine: Engine | None = None
+        self._stands_in = False
         self._answering = group.create_task(_or_error(self._connected(connecting)))
-        self._reading = group.create_task(_or_error(self._dockerfile()))
         self._looking = group.create_task(_or_error(gather.look_over(config)))
+        self._reading = group.create_task(_or_error(self._dockerfile()))
 
     async def close(self) -> None:
         """Ends the use of the engine."""
@@ -130,7 +132,13 @@ class _Examination:
         return await gather.ask(self._engine)
 
     async def _dockerfile(self) -> Dockerfile:
-        content = await gather.on_thread(partial(read_dockerfile, self._config), _READ_SECONDS)
+        entries: Mapping[str, Entry] = {}
+        if not await gather.on_thread(self._config.dockerfile.exists, _READ_SECONDS):
+            survey = await self._looking
+            entries = survey.snapshot.entries if isinstance(survey, Survey) else {}
+        reading = partial(dockerfile_of, self._config, entries, Template())
+        content, generated = await gather.on_thread(reading, _READ_SECONDS)
+        self._stands_in = generated is not None
         dockerfile = parsed(self._config, content)
         # What names no stage that is there is found now.
         self._steps(dockerfile)
@@ -180,6 +188,8 @@ class _Examination:
         if isinstance(dockerfile, DevboxError):
             return [failure(_DOCKERFILE, str(dockerfile), dockerfile.hint or "correct that line")]
         stages = stage_closure(dockerfile, self._config.target, self._config.build_args)
+        if self._stands_in:
+            return [ok(_DOCKERFILE, NO_DOCKERFILE)]
         built = f": builds {stages[-1].label}" if len(dockerfile.stages) > 1 else ""
         return [ok(_DOCKERFILE, f"{dockerfile.path} is understood{built}")]
 

@@ -22,6 +22,7 @@ from devbox.config import Config
 from devbox.daemon.lock import holder, runtime_directory
 from devbox.daemon.memory import other_user, recall
 from devbox.daemon.portowner import name_owner
+from devbox.daemon.template import unwritten_rules
 from devbox.doctor.facts import Answer, Base, Occupants, Port, Room, Watching
 from devbox.engine.protocol import Engine
 from devbox.engine.values import BuildRequest, EngineInfo
@@ -130,9 +131,11 @@ def _left(path: Path) -> tuple[str, int, int, int | None]:
 
 async def look_over(config: Config) -> Survey:
     """The build context by name, size and time; raises ContextError, also for one that is far too large."""
-    stop = threading.Event()
+    stop, rules = threading.Event(), unwritten_rules(config)
     try:
-        found = await on_thread(lambda: survey(config.context, config.dockerfile, stop), _SURVEY_SECONDS)
+        found = await on_thread(
+            lambda: survey(config.context, config.dockerfile, stop, rules), _SURVEY_SECONDS
+        )
     except TimeoutError:
         found = None
     finally:

@@ -11,6 +11,7 @@ from devbox.endings import how_it_ended
 from devbox.engine.protocol import Engine
 from devbox.engine.values import ContainerFacts, EngineInfo
 from devbox.errors import EngineError, NotFound, StartFailed
+from devbox.healthcheck import asked_path
 from devbox.model import Backend
 from devbox.release.dial import ANSWER_BOUND, http_status, until_open
 from devbox.release.listening import Diagnosis, diagnose, parse
@@ -36,10 +37,10 @@ class Readiness:
     """What "ready" means for one image.
 
     `port` is the application's TCP port in the container, 0 where it has none. `health_path` must answer 2xx
-    or 3xx; else `healthcheck` (the image's HEALTHCHECK test as the engine gives it) must succeed; else, where
-    `speak` is set, any HTTP answer counts; else an open port does; else to run is enough. `timeout` in
-    seconds, `health_timeout` that of one run of the health check. With `debugged` the debugger listens too,
-    which tells nothing of the application.
+    or 3xx; else the path that a `healthcheck` of devbox's own making asks; else any other `healthcheck` (the
+    image's HEALTHCHECK test as the engine gives it) must succeed; else, where `speak` is set, any HTTP answer
+    counts; else an open port does; else to run is enough. `timeout` in seconds, `health_timeout` that of one
+    run of the health check. With `debugged` the debugger listens too, which tells nothing of the application.
     """
 
     port: int
@@ -53,9 +54,11 @@ class Readiness:
 
 def must_speak(command: Sequence[str]) -> bool:
     """True where an open port proves nothing: the server may listen before it has loaded the application
-    (gunicorn does), so that only an answer counts."""
+    (gunicorn does, and so does the parent of several workers), so that only an answer counts."""
     text = " ".join(command)
-    return "gunicorn" in text or not any(name in text for name in _OPENS_PORT_WHEN_LOADED)
+    return (
+        "gunicorn" in text or "--workers" in text or not any(name in text for name in _OPENS_PORT_WHEN_LOADED)
+    )
 
 
 def backends(facts: ContainerFacts, ports: Sequence[int], engine: EngineInfo) -> dict[int, Backend]:
@@ -213,16 +216,14 @@ async def _dial_addresses(
 
 async def _health(engine: Engine, container: str, target: Backend | None, readiness: Readiness) -> str:
     """'' when good, else what is not."""
-    if target is not None and readiness.health_path:
-        status = await http_status(target, readiness.health_path)
+    own = asked_path(readiness.healthcheck, readiness.port) if target is not None else None
+    path = readiness.health_path or own
+    if target is not None and path:
+        status = await http_status(target, path)
         if 200 <= status < 400:
             return ""
-        return (
-            f"GET {readiness.health_path} answered {status}"
-            if status
-            else f"GET {readiness.health_path} failed"
-        )
-    if readiness.healthcheck and readiness.healthcheck[0] != "NONE":
+        return f"GET {path} answered {status}" if status else f"GET {path} failed"
+    if own is None and readiness.healthcheck and readiness.healthcheck[0] != "NONE":
         kind, *rest = readiness.healthcheck
         command = ("/bin/sh", "-c", *rest) if kind == "CMD-SHELL" else tuple(rest)
         result = await engine.exec(container, command, readiness.health_timeout)

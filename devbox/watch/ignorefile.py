@@ -26,8 +26,9 @@ def candidates(root: Path, dockerfile: Path) -> tuple[Path, Path]:
     return dockerfile.with_name(f"{dockerfile.name}.dockerignore"), root / ".dockerignore"
 
 
-def read(root: Path, dockerfile: Path) -> IgnoreFile:
-    """Reads the ignore file that counts; none, or a directory of that name, is no rules.
+def read(root: Path, dockerfile: Path, unwritten: bytes = b"") -> IgnoreFile:
+    """Reads the ignore file that counts; none, or a directory of that name, is no rules, or `unwritten` as
+    long as there is no Dockerfile either.
 
     Links are followed as the builder does, which takes the file's own directory for the root of the file
     system; one that leads elsewhere counts as no file, which `notice` says. Raises ContextError where the
@@ -49,6 +50,8 @@ def read(root: Path, dockerfile: Path) -> IgnoreFile:
     if (root / ".dockerignore").is_symlink():
         notice = ".dockerignore is a link out of the build context, which docker build does not follow"
         notice += ": nothing is ignored"
+    elif unwritten and not os.path.lexists(dockerfile):
+        return IgnoreFile(data=unwritten)
     return IgnoreFile(notice=notice)
 
 

@@ -26,11 +26,13 @@ class Scanner:
     `directories` are those that the last scan looked into, the root as ''; one that failed adds to them.
     """
 
-    def __init__(self, root: Path, dockerfile: Path | None = None) -> None:
-        """`dockerfile` may be anywhere; an ignore file beside it wins. Default: `Dockerfile` in `root`."""
+    def __init__(self, root: Path, dockerfile: Path | None = None, unwritten: bytes = b"") -> None:
+        """`dockerfile` may be anywhere; an ignore file beside it wins. Default: `Dockerfile` in `root`.
+        `unwritten` are the rules as long as there is neither an ignore file nor a Dockerfile."""
         self.root = Path(os.path.abspath(root))  # noqa: PTH100 - unlike resolve it keeps the links in the path
         self.dockerfile = self.root / (dockerfile or "Dockerfile")
         self.directories: Mapping[str, Identity] = {}
+        self._unwritten = unwritten
         self._rules = IgnoreRules()
         self._ignore_file = ignorefile.IgnoreFile()
         self._verdicts: dict[str, Verdict] = {}
@@ -49,7 +51,7 @@ class Scanner:
         what cannot be read and bad ignore files; ScanStopped soon after `stop` is set.
         """
         stop = stop or threading.Event()
-        ignore_file = ignorefile.read(self.root, self.dockerfile)
+        ignore_file = ignorefile.read(self.root, self.dockerfile, self._unwritten)
         same_rules = ignore_file == self._ignore_file
         rules = self._rules if same_rules else IgnoreRules(ignore_file.data, file=ignore_file.name)
         self._cache.begin()
@@ -83,7 +85,7 @@ class Scanner:
         stop = stop or threading.Event()
         last = self._last
         try:
-            same_rules = ignorefile.read(self.root, self.dockerfile) == self._ignore_file
+            same_rules = ignorefile.read(self.root, self.dockerfile, self._unwritten) == self._ignore_file
         except ContextError:
             return None
         if last is None or not same_rules:

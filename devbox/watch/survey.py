@@ -33,9 +33,10 @@ class Survey:
     ignore_folder: Path
 
 
-def survey(root: Path, dockerfile: Path, stop: threading.Event) -> Survey | None:
-    """Walks over the context at `root`; None soon after `stop` is set. Raises ContextError as a scan does."""
-    ignored = ignorefile.read(root, dockerfile)
+def survey(root: Path, dockerfile: Path, stop: threading.Event, unwritten: bytes = b"") -> Survey | None:
+    """Walks over the context at `root`; None soon after `stop` is set. Takes the rest as Scanner does. Raises
+    ContextError as a scan does."""
+    ignored = ignorefile.read(root, dockerfile, unwritten)
     rules = IgnoreRules(ignored.data, file=ignored.name)
     walk = Walk(str(root), rules, _Unread(str(root)), {}, stop)
     try:

@@ -41,10 +41,16 @@ class Watcher:
     """
 
     def __init__(
-        self, root: Path, *, dockerfile: Path | None = None, extra_files: Iterable[Path] = ()
+        self,
+        root: Path,
+        *,
+        dockerfile: Path | None = None,
+        extra_files: Iterable[Path] = (),
+        unwritten: bytes = b"",
     ) -> None:
-        """`dockerfile` is as for Scanner; `extra_files` (settings, env files) may be anywhere or missing."""
-        self._scanner = Scanner(root, dockerfile)
+        """`dockerfile` and `unwritten` are as for Scanner; `extra_files` (settings, env files) may be
+        anywhere or missing."""
+        self._scanner = Scanner(root, dockerfile, unwritten)
         self.root = self._scanner.root
         self._extra = _statuses(self.root / path for path in extra_files)
         always = {self.root, self._scanner.dockerfile, *self._extra}

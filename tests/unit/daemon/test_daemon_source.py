@@ -10,6 +10,7 @@ import pytest
 
 from devbox.config import Config, load
 from devbox.daemon.source import Settings, read_source
+from devbox.daemon.template import Template
 from devbox.errors import ConfigError, DockerfileError
 from devbox.watch import Watcher
 
@@ -154,13 +155,13 @@ def project(tmp_path: Path) -> Path:
 
 async def digest(config: Config) -> str:
     async with Watcher(config.context, dockerfile=config.dockerfile) as watcher:
-        return (await read_source(config, watcher)).context_digest
+        return (await read_source(config, watcher, Template())).context_digest
 
 
 async def test_a_source_is_everything_that_is_built_from(project: Path) -> None:
     config = load(project, {}, {})
     async with Watcher(config.context, dockerfile=config.dockerfile) as watcher:
-        source = await read_source(config, watcher)
+        source = await read_source(config, watcher, Template())
     assert set(source.snapshot.entries) == {"app.py", "Dockerfile"}
     assert source.dockerfile_name == "Dockerfile"
     assert source.dockerfile_bytes == (project / "Dockerfile").read_bytes()
@@ -199,7 +200,7 @@ async def test_a_dockerfile_outside_of_the_context_has_a_name_of_its_own(project
     (project / "src").mkdir()
     config = load(project, {"context": "src"}, {})
     async with Watcher(config.context, dockerfile=config.dockerfile) as watcher:
-        source = await read_source(config, watcher)
+        source = await read_source(config, watcher, Template())
     assert source.dockerfile_name == ".devbox.Dockerfile"
     assert "Dockerfile" not in source.snapshot.entries
 
@@ -209,7 +210,7 @@ async def test_a_dockerfile_in_a_folder_keeps_its_path(project: Path) -> None:
     (project / "Dockerfile").rename(project / "docker" / "web")
     config = load(project, {"dockerfile": "docker/web"}, {})
     async with Watcher(config.context, dockerfile=config.dockerfile) as watcher:
-        assert (await read_source(config, watcher)).dockerfile_name == "docker/web"
+        assert (await read_source(config, watcher, Template())).dockerfile_name == "docker/web"
 
 
 @pytest.mark.parametrize(

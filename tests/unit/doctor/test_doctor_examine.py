@@ -287,3 +287,16 @@ def test_a_disk_is_told_once_and_one_that_cannot_be_seen_not_at_all(tmp_path: Pa
     (together,) = gather._rooms({"images": tmp_path, "the project": tmp_path, "x": tmp_path / "none"})
     assert (together.what, together.path) == ("images and the project", str(tmp_path))
     assert 0 <= together.free <= together.total
+
+
+async def test_a_dockerfile_that_nobody_has_written(project: Path, engine: FakeEngine) -> None:
+    (project / "Dockerfile").unlink()
+    (project / "app.py").write_text("from flask import Flask\napp = Flask(__name__)\n")
+    (project / "requirements.txt").write_text("flask\ngunicorn\n")
+    (project / ".env").write_text("TOKEN=1\n")
+    found = await look(project, engine)
+    assert one(found, "dockerfile").state is State.OK
+    assert "devbox init would write" in one(found, "dockerfile").text
+    assert one(found, "cache order").state is State.OK
+    assert one(found, "secrets").state is State.OK
+    assert "python:3.13-slim" in one(found, "base image").text

@@ -12,6 +12,7 @@ import pytest
 from devbox.engine.fake import Behaviour, FakeEngine
 from devbox.engine.values import ContainerFacts, ExecResult, LogLine
 from devbox.errors import Conflict, EngineUnreachable, StartFailed
+from devbox.healthcheck import health_command
 from devbox.model import Backend, PortMapping
 from devbox.release import dial, probe
 from devbox.release.probe import Readiness, backends, log_tail, must_speak, wait_ready
@@ -46,6 +47,8 @@ async def refused(engine: FakeEngine, container: str, readiness: Readiness) -> S
     [
         (("uvicorn", "main:app"), False),
         (("fastapi", "run"), False),
+        (("uvicorn", "main:app", "--workers", "2"), True),
+        (("fastapi", "run", "--workers=2"), True),
         (("python", "-m", "flask", "run"), False),
         (("hypercorn", "main:app"), False),
         (("gunicorn", "main:app"), True),
@@ -373,3 +376,22 @@ async def test_a_log_that_never_comes_is_not_waited_for(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(probe, "ANSWER_BOUND", 0.05)
     assert await log_tail(Mute(), "x") == ()
+
+
+async def test_devboxs_own_healthcheck_is_asked_and_not_run(engine: FakeEngine) -> None:
+    container, _ = await started(engine, SERVES)
+    opens, answers = (("CMD", *health_command(PORT, path)) for path in ("", "/"))
+    for test in (opens, answers):
+        await becomes_ready(engine, container, Readiness(PORT, healthcheck=test))
+    assert not any(entry.startswith("exec") for entry in engine.journal)
+    sick, _ = await started(engine, Behaviour(port=PORT, status=500), name="devbox-shop-r2")
+    error = await refused(engine, sick, Readiness(PORT, healthcheck=answers, timeout=0.2))
+    assert error.cause == "GET / answered 500"
+    await becomes_ready(engine, sick, Readiness(PORT, healthcheck=opens))
+
+
+async def test_a_healthcheck_of_another_port_is_run(engine: FakeEngine) -> None:
+    command = health_command(PORT + 1, "")
+    container, _ = await started(engine, Behaviour(port=PORT, executes={command: ExecResult(1, "refused")}))
+    error = await refused(engine, container, Readiness(PORT, healthcheck=("CMD", *command), timeout=0.2))
+    assert "HEALTHCHECK" in error.cause

@@ -262,8 +262,19 @@ async def test_links_and_modes_stay(project: Path, tmp_path: Path) -> None:
     assert stat.S_IMODE(real.stat().st_mode) == 0o640
 
 
-async def test_without_a_dockerfile_the_debugger_looks_where_it_runs(project: Path) -> None:
+async def test_without_a_dockerfile_the_debugger_looks_where_the_one_that_stands_in_puts_files(
+    project: Path,
+) -> None:
     (project / "Dockerfile").unlink()
+    done = await for_vscode(load(project, {}, {}), None, run_on_open=False)
+    assert done.notices == ()
+    mappings = read(project, "launch.json")["configurations"][0]["pathMappings"]
+    assert mappings == [{"localRoot": "${workspaceFolder}", "remoteRoot": "/app"}]
+
+
+async def test_where_none_can_stand_in_either_the_debugger_looks_where_it_runs(project: Path) -> None:
+    (project / "Dockerfile").unlink()
+    (project / "requirements.txt").unlink()
     done = await for_vscode(load(project, {}, {}), None, run_on_open=False)
     assert "there is no Dockerfile" in done.notices[0]
     mappings = read(project, "launch.json")["configurations"][0]["pathMappings"]

@@ -1,0 +1,104 @@
+"""`devbox init`: a project's Dockerfile, and what editors need to work with it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from devbox.cli._base import ProjectPath, app, run
+
+if TYPE_CHECKING:
+    from devbox.config import Config
+    from devbox.generate.write import Change
+
+
+@app.command()
+def init(
+    path: ProjectPath = Path(),
+    port: Annotated[
+        int | None,
+        typer.Option("--port", metavar="N", min=1, max=65535, help="Port to serve on.", show_default="8000"),
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, help="Processes that serve.")] = 1,
+    proxy_headers: Annotated[
+        bool,
+        typer.Option("--proxy-headers", help="Believe what a proxy in front says of clients and TLS."),
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace files without asking.")] = False,
+    vscode: Annotated[
+        bool,
+        typer.Option(
+            "--vscode",
+            help="Write the tasks and the debugger's settings of VS Code; alone, or with the other editor's "
+            "options, nothing else.",
+        ),
+    ] = False,
+    run_on_open: Annotated[
+        bool, typer.Option("--run-on-open", help="Let VS Code start it when the folder is opened.")
+    ] = False,
+    workspace: Annotated[
+        Path | None,
+        typer.Option("--workspace", metavar="FOLDER", help="The folder that is opened in VS Code."),
+    ] = None,
+) -> None:
+    """Write Dockerfile, .dockerignore and devbox.toml for the FastAPI or Flask application in the folder.
+
+    Nothing is run to find out. A file that is there and differs is shown as a diff and replaced only after a
+    yes; where nobody can be asked, nothing is written and the exit code is 2, unless --force.
+
+    Example: devbox init --workers 2
+    """
+
+    def act() -> Coroutine[Any, Any, int]:
+        from devbox.config import load
+        from devbox.daemon.template import served_port
+        from devbox.errors import UsageError
+        from devbox.generate import Options
+
+        if (run_on_open or workspace is not None) and not vscode:
+            raise UsageError("--run-on-open and --workspace are about VS Code", hint="add --vscode")
+        config = load(path, {}, os.environ)
+        options = Options(port or served_port(config), workers, proxy_headers)
+        dockerfile = not vscode or port is not None or workers > 1 or proxy_headers or force
+
+        async def write() -> int:
+            if dockerfile:
+                from devbox.daemon.initial import initialise
+
+                asks = sys.stdin.isatty() and sys.stdout.isatty()
+                await initialise(config, options, force=force, ask=_ask if asks else None, tell=_tell)
+            if vscode:
+                await _for_vscode(config, workspace, run_on_open=run_on_open)
+            if dockerfile:
+                _tell(f"next: devbox up{'' if path == Path() else f' {path}'}")
+            return 0
+
+        return write()
+
+    run(act)
+
+
+def _tell(line: str) -> None:
+    typer.echo(f"devbox: {line}")
+
+
+def _ask(change: Change) -> bool:
+    typer.echo(change.diff(), nl=False)
+    typer.echo(f"devbox: replace {change.path.name}? [y/N] ", nl=False)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+async def _for_vscode(config: Config, workspace: Path | None, *, run_on_open: bool) -> None:
+    from devbox.daemon.editors import for_vscode
+
+    done = await for_vscode(config, workspace, run_on_open=run_on_open)
+    for file in done.files:
+        did = "wrote" if file.changed else "nothing to change in"
+        _tell(f"{did} {file.path}: {', '.join(file.entries)}")
+    for notice in done.notices:
+        _tell(f"notice: {notice}")
