@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 from devbox.build.dockerfile import BuildStep, Dockerfile, base_images, build_steps, stage_closure
 from devbox.build.reach import reached
 from devbox.config import Config, load, load_leniently
+from devbox.daemon.advising import given
+from devbox.daemon.lookover import look_over, on_thread
 from devbox.daemon.project import published
 from devbox.daemon.source import parsed, read_dockerfile
 from devbox.doctor import cacheorder, context, engine, gather, machine
@@ -20,7 +22,6 @@ from devbox.doctor.finding import ENGINE, SETTINGS, Diagnosis, Finding, Skipped,
 from devbox.engine import connect
 from devbox.engine.protocol import Engine
 from devbox.errors import ConfigError, DevboxError
-from devbox.model import Kind
 from devbox.watch import Survey
 
 T = TypeVar("T")
@@ -89,9 +90,10 @@ class _Examination:
     ) -> None:
         self._config, self._environ, self._trouble = config, environ, trouble
         self._engine: Engine | None = None
+        self._content = b""
         self._answering = group.create_task(_or_error(self._connected(connecting)))
         self._reading = group.create_task(_or_error(self._dockerfile()))
-        self._looking = group.create_task(_or_error(gather.look_over(config)))
+        self._looking = group.create_task(_or_error(look_over(config)))
 
     async def close(self) -> None:
         """Ends the use of the engine."""
@@ -127,8 +129,9 @@ class _Examination:
         return await gather.ask(self._engine)
 
     async def _dockerfile(self) -> Dockerfile:
-        content = await gather.on_thread(partial(read_dockerfile, self._config), _READ_SECONDS)
+        content = await on_thread(partial(read_dockerfile, self._config), _READ_SECONDS)
         dockerfile = parsed(self._config, content)
+        self._content = content
         # What names no stage that is there is found now.
         self._steps(dockerfile)
         return dockerfile
@@ -195,9 +198,9 @@ class _Examination:
             return [Skipped(cacheorder.CACHE_ORDER, _NO_DOCKERFILE)]
         if isinstance(survey, DevboxError):
             return [Skipped(cacheorder.CACHE_ORDER, _NO_CONTEXT)]
-        files = [path for path, entry in survey.snapshot.entries.items() if entry.kind is not Kind.DIRECTORY]
-        arguments, target = self._config.build_args, self._config.target
-        return cacheorder.cache_order(dockerfile, arguments, target, files)
+        config, entries = self._config, survey.snapshot.entries
+        asked = await asyncio.to_thread(lambda: given(config, dockerfile, self._content, entries))
+        return cacheorder.cache_order(asked)
 
     async def _check_context(self) -> Sequence[Found]:
         survey, dockerfile, answer = await self._looking, await self._reading, await self._answering

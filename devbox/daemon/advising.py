@@ -1,0 +1,54 @@
+"""What advice is given about: a project's Dockerfile and its build context, as they are on disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from devbox.build.advice import Advice, Given, advise
+from devbox.build.dockerfile import Dockerfile, runtime
+from devbox.config import Config
+from devbox.daemon.lookover import look_over, on_thread
+from devbox.daemon.source import parsed, read_dockerfile
+from devbox.model import Entry, Kind
+from devbox.release.ports import DEFAULT_PORT, port_in_command
+from devbox.release.standby.servers import known_server
+from devbox.watch import has_rules
+
+_READ_SECONDS = 5.0
+
+
+async def advice_on_disk(config: Config) -> tuple[Advice, ...]:
+    """What could be better in the Dockerfile as it is on disk; raises DockerfileError, ContextError, and
+    TimeoutError where the disk does not answer."""
+    content = await on_thread(lambda: read_dockerfile(config), _READ_SECONDS)
+    dockerfile = parsed(config, content)
+    entries = (await look_over(config)).snapshot.entries
+    return await asyncio.to_thread(lambda: advise(given(config, dockerfile, content, entries)))
+
+
+def given(config: Config, dockerfile: Dockerfile, content: bytes, entries: Mapping[str, Entry]) -> Given:
+    """All that advice needs to know, the ignore file looked at; blocks for a moment. Raises ContextError,
+    and DockerfileError as stage_closure does."""
+    return Given(
+        dockerfile=dockerfile,
+        text=content.decode("utf-8-sig", errors="replace"),
+        build_args=config.build_args,
+        target=config.target,
+        files=tuple(path for path, entry in entries.items() if entry.kind is not Kind.DIRECTORY),
+        ignores=has_rules(config.context, config.dockerfile),
+        port=_port(config, dockerfile),
+    )
+
+
+def _port(config: Config, dockerfile: Dockerfile) -> int:
+    """The port that the command listens on, 0 where it does not tell."""
+    hints = runtime(dockerfile, config.build_args, config.target)
+    words = [
+        word
+        for part in (hints.entrypoint, hints.cmd)
+        for word in (part.split() if isinstance(part, str) else part or ())
+    ]
+    if not any(known_server(word) for word in words):
+        return 0
+    return port_in_command(words) or DEFAULT_PORT
