@@ -39,8 +39,10 @@ def _shell_forms(place: Place) -> Iterator[Advice]:
     says that a shell is meant; nor where the shell makes way by exec."""
     entrypoint, cmd = place.last("ENTRYPOINT"), place.last("CMD")
     shell = place.last("SHELL")
-    # An entry point in shell form is given no CMD.
-    counting = [entrypoint] if entrypoint is not None and not entrypoint.json else [entrypoint, cmd]
+    counting = [entrypoint, cmd]
+    if entrypoint is not None and (not entrypoint.json or (cmd and cmd.stage < entrypoint.stage)):
+        # In shell form it is given no CMD, and a new one not that of its base.
+        counting = [entrypoint]
     for found in counting:
         if found is None or found.json or not found.arguments or shell is not None:
             continue
