@@ -9,10 +9,13 @@ from devbox.build.advice import Advice, Given, advise
 from devbox.build.dockerfile import Dockerfile, runtime
 from devbox.config import Config
 from devbox.daemon.lookover import look_over, on_thread
+from devbox.daemon.places import one_line, posix
 from devbox.daemon.source import parsed, read_dockerfile
+from devbox.events import AdviceInfo
 from devbox.model import Entry, Kind
 from devbox.release.ports import DEFAULT_PORT, port_in_command
 from devbox.release.standby.servers import known_server
+from devbox.report.explain import Suggested
 from devbox.watch import has_rules
 
 _READ_SECONDS = 5.0
@@ -38,6 +41,28 @@ def given(config: Config, dockerfile: Dockerfile, content: bytes, entries: Mappi
         files=tuple(path for path, entry in entries.items() if entry.kind is not Kind.DIRECTORY),
         ignores=has_rules(config.context, config.dockerfile),
         port=_port(config, dockerfile),
+    )
+
+
+def told(advice: Advice) -> AdviceInfo:
+    """Advice as events tell it: the better lines stay in the project, where `devbox explain` finds them."""
+    return AdviceInfo(
+        rule=advice.rule,
+        file=posix(advice.file),
+        line=advice.line,
+        message=one_line(advice.message),
+        hint=one_line(advice.hint),
+    )
+
+
+def suggested(advice: Advice) -> Suggested:
+    """The same with the better lines."""
+    return Suggested(
+        **told(advice).model_dump(),
+        better=advice.better,
+        first=advice.first,
+        last=advice.last,
+        into=posix(advice.into),
     )
 
 

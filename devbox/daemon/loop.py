@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from devbox.daemon.agenda import Agenda
 from devbox.daemon.asking import Asking
+from devbox.daemon.counsel import Counsel
 from devbox.daemon.guards import AppEnded, EngineReturned, Guards
 from devbox.daemon.inflight import Inflight, RoundEnded
 from devbox.daemon.looks import Looks
@@ -89,6 +90,7 @@ class Loop:
             service=Service(tools, guards, group),
             standbys=Standbys(tools),
             planner=Planner(group),
+            counsel=Counsel(tools.emit),
         )
 
     def _begin(self, parts: Parts, serving: Serving | None) -> None:

@@ -24,15 +24,15 @@ from devbox.daemon.warm import WarmBoot
 from devbox.daemon.work import Served, Serving, Work
 from devbox.errors import EngineError, EngineRefused, StandbyFailed
 from devbox.events import BuildFinished, BuildStarted, ReleaseStarted
-from devbox.model import LABEL_BASES, Cold, Image, Revision, Snapshot
+from devbox.model import LABEL_BASES, Cold, Image, Revision, Snapshot, Step
 from devbox.release.carry import shielded
 from devbox.release.spec import ROLE_IMAGE, revision_labels
 from devbox.release.warm import warm
 
 
 class Round:
-    """One build and its release. `releasing` is true once the image is there, `committed` once the ports
-    move: from then on the round can no longer be called off."""
+    """One build and its release. `releasing` is true once the image is there, by `steps`; `committed` once
+    the ports move: from then on the round can no longer be called off."""
 
     def __init__(
         self,
@@ -53,6 +53,7 @@ class Round:
         self._bases: tuple[str, ...] = ()
         self._builder = self._chosen_builder()
         self.releasing = False
+        self.steps: tuple[Step, ...] = ()
 
     @property
     def committed(self) -> bool:
@@ -102,6 +103,7 @@ class Round:
                 cached=_cached(image),
             )
         )
+        self.steps = image.steps
         self.releasing = True
         return image
 

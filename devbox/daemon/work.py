@@ -86,7 +86,8 @@ class Work:
 
     `first_seen` is when the first write that it answers to was seen, `detect` the seconds from there to the
     decision. With `insist` the result serves even if the disk moved on meanwhile: a tree that never comes
-    to rest must not keep the old code serving for good. `pull` fetches base images anew.
+    to rest must not keep the old code serving for good. `pull` fetches base images anew. `changed` are the
+    paths of the build context without which it would have been the last build again.
     """
 
     number: int
@@ -98,6 +99,7 @@ class Work:
     no_cache: bool = False
     pull: bool = False
     again: Again | None = None
+    changed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from devbox.events import (
     SETTINGS_STAY,
     AppExited,
     AppLog,
+    BuildAvoidable,
     BuildFailed,
     BuildSuperseded,
     ChangeIgnored,
@@ -22,6 +23,7 @@ from devbox.events import (
     WatchPaused,
     WatchResumed,
 )
+from devbox.report.advice import place_of, shorter
 from devbox.report.figures import BAD, DIM, GOOD, WARNING
 from devbox.report.text import brief_seconds, clean, clean_but_coloured, seconds, shorten
 from devbox.report.viewstate import ViewState
@@ -74,6 +76,9 @@ def record(event: Event, state: ViewState) -> Text | None:
             return _record(
                 "✗", BAD, f"revision {event.revision} exited with status {event.exit_status}", memory
             )
+        case BuildAvoidable():
+            told = f"{place_of(event.finding)}: {clean(event.finding.hint)}"
+            return _record("!", WARNING, "advice", told, f"{shorter(event)} (devbox explain)")
         case BuildSuperseded():
             return _record("·", DIM, f"build {event.build} superseded", clean(event.cause))
         case _:

@@ -41,7 +41,8 @@ class TestAptGetUpdateAlone:
     RULE = "AptGetUpdateAlone"
 
     def test_joined_with_the_install(self) -> None:
-        text = f"{PYTHON}RUN apt-get update\nENV A=1\nRUN --mount=type=tmpfs,target=/t apt-get install -y curl \\\n  git\n"
+        install = "RUN --mount=type=tmpfs,target=/t apt-get install -y curl \\\n  git\n"
+        text = f"{PYTHON}RUN apt-get update\nENV A=1\n{install}"
         found = only(text, self.RULE)
         assert (found.line, found.first, found.last) == (2, 2, 5)
         assert found.better == (
@@ -64,7 +65,7 @@ class TestAptGetUpdateAlone:
             "RUN apt-get update && apt-get install -y curl",
             "RUN apt-get update; apt-get -y install curl && rm -rf /var/lib/apt/lists/*",
             "RUN <<EOF\napt-get update\napt-get install -y curl\nEOF",
-            "RUN set -eux; \\\n    apt-get update; \\\n    DEBIAN_FRONTEND=noninteractive apt-get install curl",
+            "RUN set -eux; \\\n    apt-get update; \\\n    DEBIAN_FRONTEND=x apt-get install curl",
             "RUN apt-get update && ./install.sh",
             "RUN --mount=type=cache,target=/var/lib/apt apt-get update\nRUN apt-get install -y x",
             "RUN echo apt-get update",
@@ -370,12 +371,12 @@ class TestSecrets:
     RULE = "SecretsUsedInArgOrEnv"
 
     def test_an_argument_becomes_a_mounted_secret(self) -> None:
-        text = f"{PYTHON}ARG PIP_TOKEN\nWORKDIR /a\nRUN pip install --index-url https://me:${{PIP_TOKEN}}@x tea\n"
+        run = "pip install --index-url https://me:{}@x tea"
+        text = f"{PYTHON}ARG PIP_TOKEN\nWORKDIR /a\nRUN {run.format('${PIP_TOKEN}')}\n"
         found = only(text, self.RULE)
         assert found.better == (
             "WORKDIR /a",
-            "RUN --mount=type=secret,id=pip_token "
-            "pip install --index-url https://me:$(cat /run/secrets/pip_token)@x tea",
+            f"RUN --mount=type=secret,id=pip_token {run.format('$(cat /run/secrets/pip_token)')}",
         )
         assert found.hint.endswith('[secrets.pip_token] env = "PIP_TOKEN"')
 
