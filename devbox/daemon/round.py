@@ -13,6 +13,7 @@ from devbox.build.dockerfile import base_images
 from devbox.build.fetched import worth_fetching
 from devbox.build.frontend import frontend_of
 from devbox.build.job import Builder, BuildJob, step_info
+from devbox.build.moved import moved_bases, with_moved_bases
 from devbox.build.pull import pull_missing
 from devbox.build.reach import reached
 from devbox.daemon.fit import only_copied
@@ -24,7 +25,7 @@ from devbox.daemon.warm import WarmBoot
 from devbox.daemon.work import Served, Serving, Work
 from devbox.errors import EngineError, EngineRefused, StandbyFailed
 from devbox.events import BuildFinished, BuildStarted, ReleaseStarted
-from devbox.model import LABEL_BASES, Cold, Image, Revision, Snapshot, Step
+from devbox.model import LABEL_BASES, Cold, Image, Plan, Revision, Snapshot, Step
 from devbox.release.carry import shielded
 from devbox.release.spec import ROLE_IMAGE, revision_labels
 from devbox.release.warm import warm
@@ -132,7 +133,7 @@ class Round:
             tag=image_tag(config.project, work.number),
             root=config.context,
             snapshot=self._sent(),
-            plan=work.plan,
+            plan=self._plan(),
             dockerfile=source.dockerfile_name,
             labels={
                 **revision_labels(config, work.number, source.context_digest, ROLE_IMAGE),
@@ -145,6 +146,13 @@ class Round:
             network=config.build_network,
             asked=asked,
         )
+
+    def _plan(self) -> Plan:
+        """The plan, which was made before anybody looked at the base images."""
+        source, config = self._work.source, self._work.source.config
+        before = self._previous.bases if self._previous is not None else ()
+        moved = moved_bases(source.dockerfile, config.build_args, config.target, self._bases, before)
+        return with_moved_bases(self._work.plan, source.dockerfile, config.build_args, config.target, moved)
 
     def _sent(self) -> Snapshot:
         """What of the build context this build can read."""

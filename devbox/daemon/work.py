@@ -13,6 +13,8 @@ from devbox.build.dockerfile import Dockerfile
 from devbox.config import Config
 from devbox.model import Backend, Plan, Revision, Snapshot
 
+SETTINGS_CHANGED = "settings changed"
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -181,7 +183,7 @@ def cause_of(source: Source, base: Source | None, serving: Serving | None, *, fi
     if base.identity == source.identity:
         return "tried again"
     if base.context_digest == source.context_digest:
-        return "settings changed"
+        return SETTINGS_CHANGED
     return ""
 
 
