@@ -195,6 +195,7 @@ def _expected(
     # Per stage the step with which running again begins, and what each of these steps read that changed.
     roots: dict[int, BuildStep] = {}
     files: dict[StepKey, tuple[str, ...]] = {}
+    begun: dict[StepKey, str] = {}
     for stage in stage_closure(dockerfile, target, build_args):
         old = differences.steps_before(stage) if differences else ()
         root: BuildStep | None = None
@@ -208,12 +209,16 @@ def _expected(
                 if origin is None:
                     continue
                 reason = _follows(dockerfile, origin, stage)
+                if origin.instruction.keyword == "FROM":
+                    # Of an image that is there, the builder tells no more than that.
+                    reason = f"{begun[_key(origin)]}; {reason}"
                 read = files[_key(origin)]
             if step.index:
                 found.append(_Rerun(step, reason, read))
             if root is None:
                 from_base = step.instruction.keyword == "FROM" and step.origins and step.origins[0] in roots
                 root = roots[step.origins[0]] if from_base else step
+                begun.setdefault(_key(root), reason)
                 files.setdefault(_key(root), read)
         if root:
             roots[stage.index] = root

@@ -83,7 +83,7 @@ class TestChangedDockerfile:
     def test_another_base(self) -> None:
         found = plan(SIMPLE, previous=SIMPLE.replace("3.13", "3.12")).reasons
         assert found["FROM python:3.13-slim"] == "Dockerfile line 1: the instruction changed"
-        assert found["WORKDIR /app"] == "follows FROM python:3.13-slim"
+        assert found["WORKDIR /app"] == f"{found['FROM python:3.13-slim']}; follows FROM python:3.13-slim"
 
     def test_a_new_stage(self) -> None:
         found = plan(STAGED + "FROM base\nRUN x\n", previous=STAGED).reasons
@@ -114,7 +114,9 @@ class TestChangedBuildArgs:
     def test_of_a_base_image(self) -> None:
         found = self.reasons_for(STAGED, {"PYTHON": "3.12"}, {})
         assert found["FROM python:${PYTHON}-slim AS base"] == "build argument PYTHON changed"
-        assert found["COPY main.py ./"] == "follows FROM python:${PYTHON}-slim AS base in base"
+        assert found["COPY main.py ./"] == (
+            "build argument PYTHON changed; follows FROM python:${PYTHON}-slim AS base in base"
+        )
 
     def test_in_a_copy(self) -> None:
         text = "FROM a\nARG D=x\nCOPY b ./\nCOPY b $D/\n"
