@@ -111,9 +111,7 @@ CONTEXT = (
         "mode", lambda folder: (folder / "data/run.sh").chmod(0o755), "COPY data data", "data/run.sh changed"
     ),
     Stage("added", _write("data/new.txt", "x"), "COPY data data", "data/new.txt added"),
-    Stage(
-        "removed", lambda folder: (folder / "data/new.txt").unlink(), "COPY data data", "data/new.txt removed"
-    ),
+    Stage("removed", lambda folder: (folder / "data/c.txt").unlink(), "COPY data data", "data/c.txt removed"),
     Stage(
         "renamed",
         lambda at: (at / "data/a.txt").rename(at / "data/b.txt"),

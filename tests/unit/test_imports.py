@@ -55,3 +55,11 @@ def test_explain_needs_no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     found = _imported("explain", str(tmp_path))
     assert "devbox.report.explain" in found
     assert found.isdisjoint({"docker", "requests", "rich", "watchfiles", "devbox.daemon.loop"})
+
+
+def test_advice_needs_no_engine_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    (tmp_path / "Dockerfile").write_text("FROM python:3.13-slim\n")
+    found = _imported("explain", str(tmp_path))
+    assert "devbox.build.advice" in found
+    assert found.isdisjoint({"docker", "requests", "rich", "uvloop", "grpclib", "devbox.daemon.loop"})

@@ -81,7 +81,7 @@ def installs_packages(command: Command) -> bool:
 
 def installer(command: Command) -> str:
     """The installer of Python packages that a command is: "pip", "uv" or "poetry"; '' for any other."""
-    if command[0] == "pip" and verb(command) == "install":
+    if command[0] == "pip" and "install" in command[1:]:
         return "pip"
     if command[0] == "uv":
         words = [word for word in command[1:] if not word.startswith("-")]
