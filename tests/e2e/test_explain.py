@@ -270,7 +270,7 @@ def test_a_base_image_that_became_another(
 
 _SLOW = """\
 FROM python:3.13-slim
-WORKDIR /code
+WORKDIR /code/{name}
 COPY . .
 RUN sleep 2 && pip install --no-cache-dir -r requirements.txt
 EXPOSE 8000
@@ -282,7 +282,7 @@ CMD ["python", "server.py"]
 @pytest.fixture
 def slow(folder: Path) -> Path:
     """A project that installs again with each save."""
-    (folder / "Dockerfile").write_text(_SLOW)
+    (folder / "Dockerfile").write_text(_SLOW.format(name=folder.name))
     (folder / "requirements.txt").write_text("# none\n")
     (folder / ".dockerignore").write_text(".git\n")
     write_server(folder)
