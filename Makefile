@@ -3,7 +3,7 @@ WITH_ENGINE := $(PYTHON) -m scripts.with_engine
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-unit lint fmt docs bench clean picture engine node
+.PHONY: help demo test test-unit lint fmt docs bench soak clean picture engine node
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
@@ -32,6 +32,9 @@ docs: .venv/installed ## write what the program tells about itself into docs/
 
 bench: engine ## measure a save against the other ways
 	$(WITH_ENGINE) $(PYTHON) -m bench
+
+soak: engine ## what 500 rebuilds take, and leave
+	$(WITH_ENGINE) $(PYTHON) -m bench.soak
 
 picture: engine ## draw the README's picture, and those of the screen
 	$(WITH_ENGINE) $(PYTHON) -m scripts.picture

@@ -9,6 +9,7 @@
     contestants  one module for each way to see an edit served
     contest      the turns
     machine      what it ran on
+    soak         what hundreds of rebuilds take, and leave: a room of its own
 
-`python -m bench` runs it.
+`python -m bench` runs it, `python -m bench.soak` the soak.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,13 +34,18 @@ async def idle(devbox: DevboxUp, seconds: float, tell: Callable[[str], None]) ->
         await asyncio.sleep(SETTLES)
         processes = await devbox.processes()
         tell(f"watching devbox do nothing for {seconds:.0f} s")
-        start, before = time.monotonic(), sum(map(_processor_seconds, processes))
-        await asyncio.sleep(seconds)
-        took = time.monotonic() - start
-        share = (sum(map(_processor_seconds, processes)) - before) / took
-        return Idle(took, share, sum(map(_bytes, processes)) / 1e6)
+        return await watch(processes, seconds)
     finally:
         await devbox.stop()
+
+
+async def watch(processes: Sequence[int], seconds: float) -> Idle:
+    """What these processes cost in the next `seconds`."""
+    start, before = time.monotonic(), sum(map(_processor_seconds, processes))
+    await asyncio.sleep(seconds)
+    took = time.monotonic() - start
+    share = (sum(map(_processor_seconds, processes)) - before) / took
+    return Idle(took, share, sum(map(proportional_bytes, processes)) / 1e6)
 
 
 def _processor_seconds(process: int) -> float:
@@ -49,7 +54,8 @@ def _processor_seconds(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _bytes(process: int) -> int:
+def proportional_bytes(process: int) -> int:
+    """Memory of a process, what is shared with others counted in proportion."""
     for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024

@@ -52,7 +52,7 @@ def as_text(results: Results) -> str:
                 group = row.group
                 cells.append((group, *[""] * 6))
             cells.append(_cells(row, row.summary, baseline(row, results.rows)))
-    lines = [line.rstrip() for line in _aligned(cells)] if group else []
+    lines = [line.rstrip() for line in aligned(cells)] if group else []
     lines += _abouts(results.rows)
     if results.pace is not None:
         lines += ["", f"{results.pace.saves} saves one second apart:", *_pace(results.pace)]
@@ -62,7 +62,7 @@ def as_text(results: Results) -> str:
         idle = results.idle
         lines += ["", f"idle: {idle.share:.2%} of a core, {idle.megabytes:.0f} MB, over {idle.seconds:.0f} s"]
     if results.bars:
-        lines += ["", *_aligned([("expected", "measured", "bar", ""), *map(_bar, results.bars)])]
+        lines += ["", *aligned([("expected", "measured", "bar", ""), *map(as_cells, results.bars)])]
     lines += [
         "",
         f"{results.edits} edits each, in turns within a group, after one that does not count",
@@ -132,12 +132,13 @@ def _pace(pace: Pace) -> list[str]:
     ]
 
 
-def _bar(bar: Bar) -> tuple[str, ...]:
+def as_cells(bar: Bar) -> tuple[str, ...]:
+    """A bar as a row of `("expected", "measured", "bar", "")`."""
     sign = "≥" if bar.at_least else "≤"
     return (bar.figure, f"{bar.value:.3g}", f"{sign} {bar.bar:g}", "holds" if bar.holds else "missed")
 
 
-def _aligned(table: Sequence[tuple[str, ...]]) -> list[str]:
+def aligned(table: Sequence[tuple[str, ...]]) -> list[str]:
     """The first column to the left, the others to the right."""
     widths = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]
     lines = []

@@ -1,4 +1,4 @@
-"""Settings: defaults < `[tool.devbox]` of pyproject.toml or devbox.toml < flags, as one frozen Config."""
+"""Settings: defaults < compose file < `[tool.devbox]` or devbox.toml < flags, as one frozen Config."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
+from devbox.compose.values import Compose, Composed, Wanted
 from devbox.errors import ConfigError
 from devbox.model import PortMapping, SecretSource, VolumeMount
 from devbox.notation import (
+    parse_assignment,
     parse_ports,
     parse_secret,
     parse_volume,
@@ -22,18 +24,15 @@ from devbox.notation import (
     resolve_assignments,
     secret_source,
 )
+from devbox.notation_run import parse_tmpfs
+from devbox.runconfig import RunConfig, resolve_run
 from devbox.settings import SETTINGS_FILE, SETTINGS_TABLE_FILE, Settings, read_settings_file, validate
 
 BUILD_NETWORK_VARIABLE = "DEVBOX_BUILD_NETWORK"
 
 
-class Config(BaseModel):
-    """The settings of one project, resolved: paths absolute, notations read, env files read.
-
-    `sources` tells for each setting where its value comes from ("default", a file's name, "flag").
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class ProjectConfig(BaseModel):
+    """The settings of a project, its build, its ports and its releases, resolved."""
 
     root: Path
     project: str
@@ -55,6 +54,15 @@ class Config(BaseModel):
     debug_port: int
     warm: bool
     keep_images: int
+    compose: Compose | None
+
+
+class Config(RunConfig, ProjectConfig):
+    """The settings of one project, resolved: paths absolute, notations read, env files read.
+
+    `sources` tells for each setting where its value comes from ("default", a file's name, "flag").
+    """
+
     sources: dict[str, str]
 
     @property
@@ -70,7 +78,12 @@ class Config(BaseModel):
     @property
     def watched_files(self) -> tuple[Path, ...]:
         """The files whose change can change this Config."""
-        return (self.root / SETTINGS_FILE, self.root / SETTINGS_TABLE_FILE, *self.env_files)
+        return (
+            self.root / SETTINGS_FILE,
+            self.root / SETTINGS_TABLE_FILE,
+            *self.env_files,
+            *(self.compose.watched if self.compose else ()),
+        )
 
 
 _NO_INGREDIENT = {
@@ -79,11 +92,13 @@ _NO_INGREDIENT = {
     "dockerfile",
     "env_files",
     "sources",
+    "compose",
     "debug_port",
     "warm",
     "keep_images",
     "stop_grace",
     "start_timeout",
+    "before_start_timeout",
 }
 
 
@@ -101,16 +116,41 @@ def load(root: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Co
     written, origin = read_settings_file(root)
     settings = validate(written, origin)
     given = {name: value for name, value in flags.items() if value not in (None, (), {}, "")}
-    merged = {
-        name: {**getattr(settings, name), **value} if isinstance(value, dict) else value
-        for name, value in given.items()
-    }
-    settings = validate({**settings.model_dump(exclude_unset=True), **merged}, "the command line")
+    settings = _over(settings, given, "the command line")
+    composed = _composed(root, settings, environ)
     sources = {
         name: "flag" if name in given else origin if name in written else "default"
         for name in Settings.model_fields
     }
-    return _resolve(root, settings, sources, environ)
+    compose = None
+    if composed is not None:
+        compose, file = composed.compose, composed.compose.file
+        sources |= {name: file for name in composed.settings if sources[name] == "default"}
+        settings = _over(validate(composed.settings, file), settings.model_dump(exclude_unset=True), file)
+    if not (root / settings.context).is_dir():
+        raise ConfigError(
+            f"the build context {settings.context} is no folder",
+            cause=f"setting 'context' from {sources['context']}",
+        )
+    return _resolve(root, settings, sources, environ, compose)
+
+
+def _over(settings: Settings, values: Mapping[str, Any], origin: str) -> Settings:
+    """`settings` with the `values` written in `origin` over them: mappings are merged, all else replaced."""
+    merged = {
+        name: {**getattr(settings, name), **value} if isinstance(value, dict) else value
+        for name, value in values.items()
+    }
+    return validate({**settings.model_dump(exclude_unset=True), **merged}, origin)
+
+
+def _composed(root: Path, settings: Settings, environ: Mapping[str, str]) -> Composed | None:
+    if not settings.compose:
+        return None
+    # Reading YAML takes its time to import, and most projects have none.
+    from devbox.compose.read import read
+
+    return read(root, Wanted(settings.compose_file, settings.profiles, settings.service), environ)
 
 
 def load_leniently(root: Path, environ: Mapping[str, str]) -> Config:
@@ -127,17 +167,23 @@ def load_leniently(root: Path, environ: Mapping[str, str]) -> Config:
         name = _project_name(written, explicit=True) if written else ""
     except ConfigError:
         name = ""
-    settings = Settings.model_validate({"project": name})
-    return _resolve(root, settings, dict.fromkeys(Settings.model_fields, "default"), environ)
+    return defaults(root, name, environ)
 
 
-def _resolve(root: Path, settings: Settings, sources: dict[str, str], environ: Mapping[str, str]) -> Config:
-    context = (root / settings.context).resolve()
-    if not context.is_dir():
-        raise ConfigError(
-            f"the build context {settings.context} is no folder",
-            cause=f"setting 'context' from {sources['context']}",
-        )
+def defaults(root: Path, project: str, environ: Mapping[str, str]) -> Config:
+    """The Config of a folder without settings, which need not be there; `project` is '' for the folder's own
+    name."""
+    settings = Settings.model_validate({"project": project})
+    return _resolve(root.resolve(), settings, dict.fromkeys(Settings.model_fields, "default"), environ)
+
+
+def _resolve(
+    root: Path,
+    settings: Settings,
+    sources: dict[str, str],
+    environ: Mapping[str, str],
+    compose: Compose | None = None,
+) -> Config:
     build_network = settings.build_network
     if not build_network and BUILD_NETWORK_VARIABLE in environ:
         build_network = environ[BUILD_NETWORK_VARIABLE]
@@ -161,14 +207,14 @@ def _resolve(root: Path, settings: Settings, sources: dict[str, str], environ: M
     return Config(
         root=root,
         project=_project_name(settings.project or root.name, explicit=bool(settings.project)),
-        context=context,
+        context=(root / settings.context).resolve(),
         dockerfile=Path(os.path.normpath(root / settings.dockerfile)),
         target=settings.target,
         build_args=settings.build_args,
         build_network=build_network,
         secrets=tuple(secret_source(name, fields) for name, fields in sorted(settings.secrets.items())),
         ports=ports,
-        volumes=_volumes(settings.volumes, root),
+        volumes=_volumes(settings.volumes, settings.tmpfs, root),
         environment=environment | settings.environment,
         env_files=env_files,
         health_path=settings.health_path,
@@ -179,7 +225,9 @@ def _resolve(root: Path, settings: Settings, sources: dict[str, str], environ: M
         debug_port=settings.debug_port,
         warm=settings.warm,
         keep_images=settings.keep_images,
+        compose=compose,
         sources=sources,
+        **resolve_run(settings),
     )
 
 
@@ -190,9 +238,9 @@ def _env_file(name: str, root: Path) -> Path:
         raise ConfigError(f"env file {name} is not there", cause=str(error)) from error
 
 
-def _volumes(texts: tuple[str, ...], root: Path) -> tuple[VolumeMount, ...]:
+def _volumes(texts: tuple[str, ...], tmpfs: tuple[str, ...], root: Path) -> tuple[VolumeMount, ...]:
     mounts = tuple(parse_volume(text, root) for text in texts)
-    targets = [mount.target for mount in mounts]
+    targets = [*(mount.target for mount in mounts), *(parse_tmpfs(text)[0] for text in tmpfs)]
     for target in targets:
         if targets.count(target) > 1:
             raise ConfigError(f"two volumes are mounted at {target}", hint="keep one of them")
@@ -240,15 +288,18 @@ def parse_flags(
     environment: tuple[str, ...],
     build_args: tuple[str, ...],
     secrets: tuple[str, ...],
+    labels: tuple[str, ...] = (),
     environ: Mapping[str, str],
     **fields: object,
 ) -> dict[str, Any]:
-    """Command-line values as Settings fields; raises ConfigError for a malformed -e, --build-arg or
+    """Command-line values as Settings fields; raises ConfigError for a malformed -e, --build-arg, --label or
     --secret."""
     given = (parse_secret(text, environ) for text in secrets)
     return {
         "secrets": {one.id: {"env": one.variable} if one.variable else {"src": one.file} for one in given},
         "environment": resolve_assignments(environment, "-e", environ),
+        # Unlike a variable, a label without a value has an empty one.
+        "labels": {name: value or "" for name, value in (parse_assignment(text, "-l") for text in labels)},
         "build_args": resolve_assignments(build_args, "--build-arg", environ),
         **fields,
     }

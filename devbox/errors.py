@@ -14,7 +14,9 @@
     ├── WorkError              exit 1: the user's build or application failed
     │   ├── PullFailed             a base image cannot be had
     │   ├── BuildFailed            an instruction failed
-    │   └── StartFailed            the container exited, or never became ready
+    │   ├── StartFailed            the container exited, or never became ready
+    │   │   └── BeforeStartFailed      a command before the start failed
+    │   └── ServicesFailed         a service that Docker Compose runs beside it
     ├── StandbyFailed          never shown as an error: the rolling way is taken instead, and why is said
     ├── Superseded             never shown as an error: a newer change made the round's result worthless
     ├── AlreadyRunning         exit 4: another devbox runs this project
@@ -146,6 +148,18 @@ class StartFailed(WorkError):
     ) -> None:
         super().__init__(what, cause=cause, hint=hint)
         self.exit_status = exit_status
+        self.log = log
+
+
+class BeforeStartFailed(StartFailed):
+    """A command of `before_start` failed: its revision was not started."""
+
+
+class ServicesFailed(WorkError):
+    """A service of the compose file did not become ready, or Compose failed; `log` holds the last lines."""
+
+    def __init__(self, what: str, *, log: tuple[str, ...] = (), cause: str = "", hint: str = "") -> None:
+        super().__init__(what, cause=cause, hint=hint)
         self.log = log
 
 

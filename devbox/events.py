@@ -126,6 +126,36 @@ class WatchResumed(_Event):
     kind: Literal["watch.resumed"] = "watch.resumed"
 
 
+class ServicesStarting(_Event):
+    """Docker Compose is asked to run the other services of the compose file."""
+
+    kind: Literal["services.starting"] = "services.starting"
+    services: tuple[str, ...]
+
+
+class ServicesLog(_Event):
+    """A line that Docker Compose wrote meanwhile."""
+
+    kind: Literal["services.log"] = "services.log"
+    line: str
+
+
+class ServicesReady(_Event):
+    """Each of them is healthy, or done where it was to end; `seconds` since they were asked for."""
+
+    kind: Literal["services.ready"] = "services.ready"
+    services: tuple[str, ...]
+    seconds: float
+
+
+class ServicesFailed(_Event):
+    """One of them will not become ready."""
+
+    kind: Literal["services.failed"] = "services.failed"
+    services: tuple[str, ...]
+    failure: Failure
+
+
 class ChangeDetected(_Event):
     """The build context or the settings differ from what was built last."""
 
@@ -273,6 +303,29 @@ class StandbyChanged(_Event):
     seconds: float = 0.0
 
 
+class ReleaseStep(_Event):
+    """A command before the start of a revision began, ended, or is not needed ("cached"): no file that its
+    `when` matches has changed since it last succeeded. `seconds` is its duration so far."""
+
+    kind: Literal["release.step"] = "release.step"
+    revision: int
+    index: int
+    total: int
+    command: str
+    state: StepState
+    seconds: float = 0.0
+
+
+class ReleaseLog(_Event):
+    """One line that a command before the start of a revision wrote."""
+
+    kind: Literal["release.log"] = "release.log"
+    revision: int
+    command: str
+    line: str
+    stream: Literal["stdout", "stderr"] = "stdout"
+
+
 class ReleaseStarted(_Event):
     """A revision is on its way to serve."""
 
@@ -283,7 +336,8 @@ class ReleaseStarted(_Event):
 
 
 class TimingsInfo(_Told):
-    """Where the seconds between the first write seen and the first answer of the new code went."""
+    """Where the seconds between the first write seen and the first answer of the new code went;
+    `before_start` is what the commands before the start took."""
 
     detect: float = 0.0
     context: float = 0.0
@@ -292,6 +346,7 @@ class TimingsInfo(_Told):
     boot: float = 0.0
     flip: float = 0.0
     total: float = 0.0
+    before_start: float = 0.0
 
 
 class ReleaseServed(_Event):
@@ -299,7 +354,7 @@ class ReleaseServed(_Event):
 
     `strategy` is "warm", "rolling" or "recreate"; "adopted" for a container that a former daemon left
     serving; "rollback" where an older revision serves again, under its own number; "restart" for a new
-    container of the same revision.
+    container of the same revision; "restarted" where Docker, or somebody else, started its container again.
     """
 
     kind: Literal["release.served"] = "release.served"
@@ -339,13 +394,25 @@ class AppRaised(_Event):
     problems: tuple[Problem, ...]
 
 
+class AppOutOfMemory(_Event):
+    """A process of the serving container was killed for the container's memory, and the container runs on;
+    `memory_limit` in bytes, 0 where it has none."""
+
+    kind: Literal["app.out_of_memory"] = "app.out_of_memory"
+    revision: int
+    memory_limit: int = 0
+
+
 class AppExited(_Event):
-    """The serving container ended by itself."""
+    """The serving container ended by itself; `memory_limit` in bytes, 0 where it has none. With `restarting`
+    Docker starts it again, as its restart policy says."""
 
     kind: Literal["app.exited"] = "app.exited"
     revision: int
     exit_status: int
     out_of_memory: bool = False
+    memory_limit: int = 0
+    restarting: bool = False
     log: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
 
@@ -358,6 +425,10 @@ Event = Annotated[
     | WatchDegraded
     | WatchPaused
     | WatchResumed
+    | ServicesStarting
+    | ServicesLog
+    | ServicesReady
+    | ServicesFailed
     | ChangeDetected
     | ChangeIgnored
     | ContextNotice
@@ -371,10 +442,13 @@ Event = Annotated[
     | BuildAvoidable
     | StandbyChanged
     | ReleaseStarted
+    | ReleaseStep
+    | ReleaseLog
     | ReleaseServed
     | ReleaseFailed
     | AppLog
     | AppRaised
+    | AppOutOfMemory
     | AppExited,
     Field(discriminator="kind"),
 ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 _NANOSECONDS = 1_000_000_000
+SHELL_FORM = ("/bin/sh", "-c")
 
 LABEL_PROJECT = "dev.devbox.project"
 LABEL_REVISION = "dev.devbox.revision"
@@ -15,6 +17,9 @@ LABEL_CONTEXT_DIGEST = "dev.devbox.context-digest"
 LABEL_ROLE = "dev.devbox.role"
 LABEL_BASES = "dev.devbox.bases"
 LABEL_ROOT = "dev.devbox.root"
+LABEL_USER = "dev.devbox.user"
+LABEL_BEFORE_START = "dev.devbox.before-start"
+LABELS_OF_OURS = "dev.devbox."
 
 
 class Kind(StrEnum):
@@ -227,6 +232,49 @@ class PortMapping:
     host_port: int = 0
     container_port: int = 0
     protocol: str = "tcp"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkAttachment:
+    """A network that a container is in, and the names by which others there find it besides its own."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RestartPolicy:
+    """When the engine starts an ended container again: `name` is the engine's own word, `retries` how often
+    "on-failure" tries, 0 for as often as it takes."""
+
+    name: str = "no"
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """A health check over the image's own, whose parts stay where one here is empty or 0: `test` as the
+    engine writes it ("CMD-SHELL" or "CMD" first, "NONE" alone for none at all), times in seconds."""
+
+    test: tuple[str, ...] = ()
+    interval: float = 0.0
+    timeout: float = 0.0
+    start_period: float = 0.0
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BeforeStart:
+    """A command that must succeed in a container of the new image before a revision starts: each time, or
+    only when a file of the build context that `when` matches has changed."""
+
+    command: tuple[str, ...]
+    when: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The command as people write it."""
+        return self.command[2] if self.command[:2] == SHELL_FORM else shlex.join(self.command)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,18 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from devbox.errors import ConfigError
+from devbox.runconfig import RunSettings, as_written
 
 SETTINGS_FILE = "devbox.toml"
 SETTINGS_TABLE_FILE = "pyproject.toml"
 
 
-class Settings(BaseModel):
-    """What may be written in a settings file, and what flags become; every field has a default."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+class ProjectSettings(BaseModel):
+    """What may be written about the project, its build, its ports and its releases."""
 
     project: str = Field("", description="name of the project; the folder's name unless set")
     context: str = Field(".", description="the build context, relative to the project's folder")
@@ -44,8 +43,16 @@ class Settings(BaseModel):
     debug_port: int = Field(
         5678, ge=1, le=65535, description="port of this machine, on 127.0.0.1, that a debugger attaches to"
     )
+    compose: bool = Field(True, description="take a compose file of the folder as configuration")
+    compose_file: tuple[str, ...] = Field((), description="compose files, instead of the folder's own")
+    profiles: tuple[str, ...] = Field((), description="profiles of the compose file to enable")
+    service: str = Field("", description="the service of the compose file to develop; the one with a build")
     warm: bool = Field(True, description="let source-only changes go live in a container that stands by")
     keep_images: int = Field(5, ge=1, description="how many of the project's images are kept")
+
+
+class Settings(RunSettings, ProjectSettings):
+    """What may be written in a settings file, and what flags become; every field has a default."""
 
 
 def read_settings_file(root: Path) -> tuple[dict[str, Any], str]:
@@ -87,7 +94,8 @@ def validate(fields: Mapping[str, Any], origin: str) -> Settings:
                 hint=f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(known)}",
             )
     try:
-        return Settings.model_validate({name: _as_written(name, value) for name, value in fields.items()})
+        shaped = {name: _shaped(name, value, origin) for name, value in fields.items()}
+        return Settings.model_validate(shaped)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -98,14 +106,24 @@ def validate(fields: Mapping[str, Any], origin: str) -> Settings:
         ) from error
 
 
+def _shaped(name: str, value: Any, origin: str) -> Any:
+    try:
+        return _as_written(name, value)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{origin}: setting '{name}' is wrong", cause=f"{error.cause}, not {value!r}", hint=error.hint
+        ) from error
+
+
 def _as_written(name: str, value: Any) -> Any:
-    """TOML's own types in the shapes that Settings is strict about: lists, a lone env_file, plain numbers."""
-    if name == "env_file" and isinstance(value, str):
+    """TOML's own types in the shapes that Settings is strict about: lists, a lone file, plain numbers."""
+    if name in {"env_file", "compose_file", "profiles"} and isinstance(value, str):
         return (value,)
-    if name in {"environment", "build_args"} and isinstance(value, dict):
+    if name in {"environment", "build_args", "labels"} and isinstance(value, dict):
         return {key: _text(item) for key, item in value.items()}
     if name == "ports" and isinstance(value, list | tuple):
         return tuple(str(item) if type(item) is int else item for item in value)
+    value = as_written(name, value)
     return tuple(value) if isinstance(value, list) else value
 
 

@@ -11,19 +11,17 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from scripts import base_image, debian, dockerd
+from scripts import base_image, debian, dockerd, sid
 from scripts.debian import say
 from scripts.engine import Address, Engine, EngineError, SetupError, find
 from scripts.setup import BASE_IMAGE
 from scripts.stand_in import cache
 
-SUITE = "sid"
 MAJOR = "28."
 # Not sid's runc: it asks for a newer C library than Debian 12 has.
 PACKAGES = ("docker.io", "containerd", "docker-cli", "docker-compose", "docker-buildx", "tini-static")
@@ -44,37 +42,11 @@ def unpacked() -> Path:
 
 
 def _fetch(root: Path) -> None:
-    say(f"fetching Docker {MAJOR}x from Debian {SUITE}")
-    work = root.with_name("docker-28-partial")
-    shutil.rmtree(work, ignore_errors=True)
-    (work / "lists/partial").mkdir(parents=True)
-    (work / "archives/partial").mkdir(parents=True)
-    keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
-    (work / "sources.list").write_text(f"deb [signed-by={keyring}] {debian.mirror()} {SUITE} main\n")
-    settings = {
-        "Dir::Etc::SourceList": work / "sources.list",
-        "Dir::Etc::SourceParts": "/dev/null",
-        "Dir::State::Lists": work / "lists",
-        "Dir::Cache": work,
-        "APT::Sandbox::User": "root",
-    }
-    options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
-    _succeeds(["apt-get", "-qq", *options, "update"])
-    _succeeds(["apt-get", "-qq", *options, "download", *PACKAGES], work / "archives")
-    for package in sorted((work / "archives").glob("*.deb")):
-        _succeeds(["dpkg-deb", "--extract", str(package), str(work / "root")])
-    version = debian.quiet([str(work / "root/usr/sbin/dockerd"), "--version"]).stdout
-    if f"version {MAJOR}" not in version:
-        raise SetupError(f"Debian {SUITE} has another Docker than {MAJOR}x: {version.strip()}")
-    shutil.rmtree(root, ignore_errors=True)
-    (work / "root").replace(root)
-    shutil.rmtree(work)
-
-
-def _succeeds(command: list[str], folder: Path | None = None) -> None:
-    done = debian.quiet(command, folder)
-    if done.returncode != 0:
-        raise SetupError(f"{command[0]} failed: {done.stdout.strip()[-300:]}")
+    say(f"fetching Docker {MAJOR}x from Debian {sid.SUITE}")
+    with sid.fetched(root, PACKAGES) as work:
+        version = debian.quiet([str(work / "usr/sbin/dockerd"), "--version"]).stdout
+        if f"version {MAJOR}" not in version:
+            raise SetupError(f"Debian {sid.SUITE} has another Docker than {MAJOR}x: {version.strip()}")
 
 
 class Docker28:

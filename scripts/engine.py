@@ -132,6 +132,13 @@ class Engine:
         except EngineError:
             return False
 
+    def get(self, path: str) -> Any:
+        """The JSON at a path of the API."""
+        status, body = self._call("GET", path, ANSWER_SECONDS)
+        if status != 200:
+            raise EngineError(_message(body))
+        return json.loads(body)
+
     def image_id(self, name: str) -> str | None:
         """The id of a local image, None where there is none of that name."""
         status, body = self._call("GET", f"/images/{quote(name)}/json", ANSWER_SECONDS)

@@ -53,7 +53,7 @@ class DevboxUp:
         self.releases: list[ReleaseServed] = []
 
     async def start(self) -> str:
-        (self._app.folder / "devbox.toml").write_text(_settings(self._app, warm=self.warm))
+        (self._app.folder / "devbox.toml").write_text(settings(self._app, warm=self.warm))
         command = [DEVBOX, "up", "--output", "jsonl"]
         self._child = await Child.start(
             command,
@@ -110,7 +110,7 @@ class DevboxUp:
             with suppress(asyncio.CancelledError):
                 await self._reader
         await run([DEVBOX, "down", "--volumes"], self._app.folder, self._scratch / "devbox.log", DOWN_BOUND)
-        await _remove_images(project_name(self._app))
+        await remove_images(project_name(self._app))
 
     async def _next_release(self, bound: float) -> ReleaseServed:
         try:
@@ -158,7 +158,7 @@ class DevboxRolling(DevboxUp):
     warm = False
 
 
-async def _remove_images(project: str) -> None:
+async def remove_images(project: str) -> None:
     """Nobody rolls this project back: `devbox down` keeps its images, the bench does not."""
     try:
         engine = await connect()
@@ -176,7 +176,8 @@ def project_name(app: App) -> str:
     return f"devbox-bench-{os.getpid()}-{app.name}"
 
 
-def _settings(app: App, *, warm: bool) -> str:
+def settings(app: App, *, warm: bool) -> str:
+    """What devbox.toml says: a port and a volume of the project's own."""
     name = project_name(app)
     return "".join(
         f"{key} = {json.dumps(value)}\n"

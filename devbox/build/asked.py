@@ -12,7 +12,8 @@ from devbox.build.dockerfile import Dockerfile
 from devbox.build.job import Asked
 from devbox.build.needs import needs
 from devbox.build.secrets import read_secrets
-from devbox.engine.protocol import Engine, EngineInfo
+from devbox.engine.protocol import Engine
+from devbox.engine.values import EngineInfo
 from devbox.model import SecretSource
 
 if TYPE_CHECKING:

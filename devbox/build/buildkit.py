@@ -23,7 +23,8 @@ from devbox.build.patience import Sending, answered
 from devbox.build.steps import LogPiece, StepTracker
 from devbox.build.trace import Trace, decode
 from devbox.digest import file_digest
-from devbox.engine.protocol import BuildRequest, Engine
+from devbox.engine.protocol import Engine
+from devbox.engine.values import BuildRequest
 from devbox.errors import EngineRefused
 from devbox.events import BuildLog, BuildStep, Emit
 from devbox.model import LABEL_PROJECT, Image

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from devbox.engine.protocol import Engine, ImageFacts, PullProgress
+from devbox.engine.protocol import Engine
+from devbox.engine.values import ImageFacts, PullProgress
 from devbox.events import BuildLog, Emit
 
 _SAY_EVERY = 0.5

@@ -4,48 +4,76 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from devbox import __version__
 from devbox.cli._base import AsJson, ProjectPath, app, run
 
+if TYPE_CHECKING:
+    from devbox.daemon.inforce import InForce
+
 
 @app.command()
 def config(path: ProjectPath = Path(), as_json: AsJson = False) -> None:
-    """Show the settings in force and where each comes from.
+    """Show the settings of the files and where each comes from; and those that a running devbox does not take
+    from there, as those of its flags.
 
     Example: devbox config
     """
 
     def act() -> Coroutine[Any, Any, int]:
         from devbox.config import load
-        from devbox.settings import Settings
+        from devbox.daemon.inforce import in_force
+        from devbox.report.failure import PREFIX
 
         found = load(path, {}, os.environ)
         values = found.model_dump(mode="json", exclude={"sources"})
 
         async def show() -> int:
+            running = await in_force(found.root)
+            others = running.others(found) if running is not None else {}
             if as_json:
-                typer.echo(json.dumps({**values, "sources": found.sources}))
-                return 0
-            values["env_file"] = values.pop("env_files")
-            width = max(len(name) for name in values)
-            for name, value in values.items():
-                shown = value if isinstance(value, str) else json.dumps(value)
-                source = found.sources.get(name, "")
-                note = Settings.model_fields[name].description if name in Settings.model_fields else ""
                 typer.echo(
-                    f"{name:{width}}  {shown or '-'}  ({source or 'derived'}{f'; {note}' if note else ''})"
+                    json.dumps({**values, "sources": found.sources, "running": _told(running, others)})
                 )
+                return 0
+            for line in _setting_lines(values, found.sources):
+                typer.echo(line)
+            if running is not None and others:
+                typer.echo(f"{PREFIX}process {running.pid} runs this project with other settings:")
+                for line in _setting_lines(others, running.sources):
+                    typer.echo(line)
             return 0
 
         return show()
 
     run(act)
+
+
+def _told(running: InForce | None, others: Mapping[str, Any]) -> dict[str, Any] | None:
+    from devbox.daemon.inforce import name_in_files
+
+    if running is None:
+        return None
+    sources = {name: running.sources.get(name_in_files(name), "") for name in others}
+    return {"pid": running.pid, "others": others, "sources": sources}
+
+
+def _setting_lines(values: Mapping[str, Any], sources: Mapping[str, str]) -> Iterator[str]:
+    from devbox.daemon.inforce import name_in_files
+    from devbox.settings import Settings
+
+    written = {name_in_files(name): value for name, value in values.items()}
+    width = max(map(len, written))
+    for name, value in written.items():
+        shown = value if isinstance(value, str) else json.dumps(value)
+        source = sources.get(name, "") or "derived"
+        note = Settings.model_fields[name].description if name in Settings.model_fields else ""
+        yield f"{name:{width}}  {shown or '-'}  ({source}{f'; {note}' if note else ''})"
 
 
 @app.command()
@@ -65,11 +93,11 @@ def events(
     """
 
     def act() -> Coroutine[Any, Any, int]:
-        from devbox.config import load_leniently
+        from devbox.daemon.known import config_of
         from devbox.daemon.told import told
         from devbox.events import json_schema, to_json
 
-        root = load_leniently(path, os.environ).root
+        root = config_of(path, os.environ).root
 
         async def show() -> int:
             if schema:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
@@ -50,9 +51,28 @@ def complete_revisions(ctx: typer.Context, incomplete: str) -> list[tuple[str, s
     ]
 
 
+def standing(path: Path) -> Path:
+    """The path as it is; where the shell stands in a folder that was deleted, from where that one was.
+
+    Raises typer.BadParameter where the shell does not tell.
+    """
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        path = Path(os.environ.get("PWD", ""), path)
+        if not path.is_absolute():
+            raise typer.BadParameter("the folder that you are in was deleted: cd elsewhere") from error
+    return path
+
+
 ProjectPath = Annotated[
     Path,
-    typer.Argument(help="The project's folder.", show_default="this one", autocompletion=complete_projects),
+    typer.Argument(
+        help="The project's folder.",
+        show_default="this one",
+        autocompletion=complete_projects,
+        callback=standing,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -63,14 +83,14 @@ def number_and_path(first: str | None, second: Path | None) -> tuple[int | None,
     Raises UsageError where two are given and the first is no number. A folder called 17 is ./17.
     """
     if first is None:
-        return None, Path()
+        return None, standing(Path())
     if first.isdecimal() and first.isascii():
-        return int(first), second or Path()
+        return int(first), standing(second or Path())
     if second is not None:
         from devbox.errors import UsageError
 
         raise UsageError(f"{first} is no number", hint="the number comes first, then the project's folder")
-    return None, Path(first)
+    return None, standing(Path(first))
 
 
 def run(make: Callable[[], Coroutine[Any, Any, int]]) -> None:

@@ -18,6 +18,7 @@ from devbox.cli._base import (
     complete_revisions,
     number_and_path,
     run,
+    standing,
 )
 
 if TYPE_CHECKING:
@@ -140,11 +141,11 @@ def open_url(path: ProjectPath = Path()) -> None:
     """
 
     def act() -> Coroutine[Any, Any, int]:
-        from devbox.config import load_leniently
+        from devbox.daemon.known import config_of
         from devbox.daemon.status import read_status
         from devbox.errors import UsageError
 
-        config = load_leniently(path, os.environ)
+        config = config_of(path, os.environ)
 
         async def show() -> int:
             found = await read_status(config)
@@ -162,7 +163,9 @@ def open_url(path: ProjectPath = Path()) -> None:
 @app.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 def execute(
     command: Annotated[list[str], typer.Argument(help="The command and its arguments.")],
-    path: Annotated[Path, typer.Option("--project", metavar="PATH", help="The project's folder.")] = Path(),
+    path: Annotated[
+        Path, typer.Option("--project", metavar="PATH", help="The project's folder.", callback=standing)
+    ] = Path(),
 ) -> None:
     """Run a command in the container that serves.
 
@@ -182,20 +185,20 @@ def shell(path: ProjectPath = Path()) -> None:
 
 def _inside(path: Path, command: tuple[str, ...] | None) -> None:
     def act() -> Coroutine[Any, Any, int]:
-        from devbox.config import load_leniently
         from devbox.daemon.inside import SHELL, run_inside
+        from devbox.daemon.known import config_of
 
-        return run_inside(load_leniently(path, os.environ), command or SHELL)
+        return run_inside(config_of(path, os.environ), command or SHELL)
 
     run(act)
 
 
 def _client(path: Path) -> Client:
     """Asks the devbox that runs the project there."""
-    from devbox.config import load_leniently
     from devbox.daemon.api.client import Client
+    from devbox.daemon.known import config_of
 
-    return Client(load_leniently(path, os.environ).root)
+    return Client(config_of(path, os.environ).root)
 
 
 async def _ordered(path: Path, begin: Callable[[Client], Awaitable[Begun]]) -> int:

@@ -37,9 +37,9 @@ def history(
         from devbox.report.history.show import read_past, show_build, show_builds
 
         number, root = number_and_path(build, path)
-        if not root.is_dir():
-            raise UsageError(f"{root} is no folder", hint="name the project's folder: devbox history PATH")
         folder = state_directory(root)
+        if not (root.is_dir() or folder.is_dir()):
+            raise UsageError(f"{root} is no folder", hint="name the project's folder: devbox history PATH")
         alive = holder(runtime_directory(root)) is not None
 
         async def show() -> int:

@@ -15,13 +15,16 @@ from devbox.cli._base import AsJson, ProjectPath, app, run
 if TYPE_CHECKING:
     # What a verb needs it imports when it runs.
     from devbox.config import Config
+    from devbox.daemon.extent import Extent
     from devbox.report.explain import Explanation
 
 
 @app.command()
 def status(
     path: ProjectPath = Path(),
-    every: Annotated[bool, typer.Option("--all", help="Every project that devbox runs.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every project that devbox runs, or left running.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say what serves, where, since which revision, and what the newest save ended with.
@@ -43,10 +46,10 @@ def status(
 
             return read_all()
 
-        from devbox.config import load_leniently
+        from devbox.daemon.known import config_of
         from devbox.daemon.status import read_status
 
-        config = load_leniently(path, os.environ)
+        config = config_of(path, os.environ)
 
         async def read() -> int:
             found = await read_status(config)
@@ -71,33 +74,64 @@ def logs(
     since: Annotated[
         str, typer.Option("--since", metavar="WHEN", help="Begin 10m, 2h or 30s ago, or at 2026-11-27T10:00.")
     ] = "",
+    build: Annotated[
+        int | None,
+        typer.Option("--build", min=1, metavar="N", help="What the steps of build N wrote, instead."),
+    ] = None,
 ) -> None:
-    """Print what the application has written, to standard output and standard error as it did.
+    """Print what the application, or with --build a build, has written, to standard output and standard error
+    as it did.
 
     Example: devbox logs -f --tail 20
+
+    Example: devbox logs --build 17
     """
 
     def act() -> Coroutine[Any, Any, int]:
-        from devbox.config import load_leniently
-        from devbox.daemon.logs import Extent, read_logs
-        from devbox.engine.protocol import LogLine
-        from devbox.errors import UsageError
+        from devbox.daemon.extent import Extent
+        from devbox.daemon.known import config_of
         from devbox.notation import parse_since
 
-        config = load_leniently(path, os.environ)
+        config = config_of(path, os.environ)
         extent = Extent(follow, tail, parse_since(since, time.time()) if since else 0.0)
-
-        def put(line: LogLine) -> None:
-            typer.echo(line.line, err=line.stream == "stderr")
-
-        async def read() -> int:
-            if not await read_logs(config, put, extent):
-                raise UsageError(f"nothing of {config.project} is there", hint="devbox up starts it")
-            return 0
-
-        return read()
+        return _logs(config, extent) if build is None else _build_logs(config, build, extent)
 
     run(act)
+
+
+async def _logs(config: Config, extent: Extent) -> int:
+    from devbox.daemon.logs import read_logs
+    from devbox.engine.values import LogLine
+    from devbox.errors import UsageError
+
+    def put(line: LogLine) -> None:
+        typer.echo(line.line, err=line.stream == "stderr")
+
+    if not await read_logs(config, put, extent):
+        raise UsageError(f"nothing of {config.project} is there", hint="devbox up starts it")
+    return 0
+
+
+async def _build_logs(config: Config, build: int, extent: Extent) -> int:
+    from devbox.daemon.buildlog import read_build_log
+    from devbox.events import BuildLog
+    from devbox.report.failure import PREFIX
+    from devbox.report.text import shorten
+
+    step = ""
+
+    def put(event: BuildLog) -> None:
+        nonlocal step
+        if event.step != step:
+            step = event.step
+            typer.echo(f"{PREFIX}{shorten(step)}")
+        typer.echo(event.line, err=event.stream == "stderr")
+
+    def say(text: str) -> None:
+        typer.echo(f"{PREFIX}{text}", err=True)
+
+    await read_build_log(config, build, extent, put, say)
+    return 0
 
 
 @app.command()
@@ -111,12 +145,12 @@ def explain(path: ProjectPath = Path(), as_json: AsJson = False) -> None:
     """
 
     def act() -> Coroutine[Any, Any, int]:
-        from devbox.config import load_leniently
+        from devbox.daemon.known import config_of
         from devbox.daemon.lock import state_directory
         from devbox.report.explain import Explanation, explain_last, explanation_lines
         from devbox.report.journal_reader import read_journal
 
-        config = load_leniently(path, os.environ)
+        config = config_of(path, os.environ)
 
         async def tell() -> int:
             found = explain_last(read_journal(state_directory(config.root)))

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from devbox.cli import _run_options as options
 from devbox.cli._base import ProjectPath, app, run
 
 
@@ -26,8 +27,9 @@ class Output(StrEnum):
     JSONL = "jsonl"
 
 
-@app.command()
+@app.command(cls=options.WithCommand, options_metavar="[OPTIONS]")
 def up(
+    context: typer.Context,
     path: ProjectPath = Path(),
     publish: Annotated[
         list[str] | None,
@@ -61,6 +63,35 @@ def up(
         list[str] | None,
         typer.Option("--secret", metavar="SECRET", help="Give a build secret: id=NAME,src=FILE or env=VAR."),
     ] = None,
+    network: options.Networks = None,
+    network_alias: options.NetworkAliases = None,
+    tmpfs: options.Tmpfs = None,
+    memory: options.Memory = None,
+    cpus: options.Cpus = None,
+    restart: options.Restart = None,
+    user: options.User = None,
+    workdir: options.Workdir = None,
+    workers: options.Workers = None,
+    add_host: options.AddHost = None,
+    stop_signal: options.StopSignal = None,
+    stop_timeout: options.StopTimeout = None,
+    label: options.Labels = None,
+    health_cmd: options.HealthCmd = None,
+    health_interval: options.HealthInterval = None,
+    health_timeout: options.HealthTimeout = None,
+    health_start_period: options.HealthStartPeriod = None,
+    health_retries: options.HealthRetries = None,
+    no_healthcheck: options.NoHealthcheck = False,
+    compose_file: Annotated[
+        list[str] | None,
+        typer.Option("-f", "--file", metavar="FILE", help="Compose file, instead of the folder's own."),
+    ] = None,
+    profile: Annotated[
+        list[str] | None, typer.Option("--profile", metavar="NAME", help="Profile of the compose file.")
+    ] = None,
+    service: Annotated[
+        str | None, typer.Option("--service", metavar="NAME", help="Service of the compose file to develop.")
+    ] = None,
     swap: Annotated[Swap | None, typer.Option("--swap", help="How a new revision takes over.")] = None,
     debug: Annotated[
         bool, typer.Option("--debug", help="Run the application under debugpy, for an editor to attach to.")
@@ -83,9 +114,10 @@ def up(
     ] = True,
     background: Annotated[bool, typer.Option("--background", hidden=True)] = False,
 ) -> None:
-    """Build the image, serve it, and go on doing so with every change, until Ctrl-C.
+    """Build the image, serve it, and go on doing so with every change, until Ctrl-C. A command after `--` is
+    run in the place of the image's CMD.
 
-    Example: devbox up . -p 8000:80 -v data:/data
+    Example: devbox up . -p 8000:80 -v data:/data -- uvicorn app.main:app --host 0.0.0.0
     """
 
     def act() -> Coroutine[Any, Any, int]:
@@ -104,6 +136,29 @@ def up(
             env_file=tuple(env_file or ()),
             dockerfile=dockerfile,
             target=target,
+            labels=tuple(label or ()),
+            networks=tuple(network or ()),
+            network_aliases=tuple(network_alias or ()),
+            tmpfs=tuple(tmpfs or ()),
+            memory=memory,
+            cpus=cpus,
+            restart=restart,
+            user=user,
+            workdir=workdir,
+            workers=workers,
+            extra_hosts=tuple(add_host or ()),
+            stop_signal=stop_signal,
+            stop_grace=stop_timeout,
+            health_cmd=health_cmd,
+            health_interval=health_interval,
+            health_timeout=health_timeout,
+            health_start_period=health_start_period,
+            health_retries=health_retries,
+            no_healthcheck=no_healthcheck or None,
+            command=context.meta.get(options.AFTER_DASHES),
+            compose_file=tuple(compose_file or ()),
+            profiles=tuple(profile or ()),
+            service=service,
             swap=swap.value if swap else None,
             debug=debug or debug_port is not None or None,
             debug_port=debug_port,
@@ -153,6 +208,10 @@ def down(
     volumes: Annotated[
         bool, typer.Option("--volumes", help="Remove the project's volumes, and their data, too.")
     ] = False,
+    services: Annotated[
+        bool,
+        typer.Option("--services", help="Have Docker Compose stop the other services of the file, too."),
+    ] = False,
 ) -> None:
     """Stop the application and remove what devbox made for it; volumes stay unless --volumes.
 
@@ -160,10 +219,11 @@ def down(
     """
 
     def act() -> Coroutine[Any, Any, int]:
-        from devbox.config import load_leniently
-        from devbox.daemon.down import bring_down
+        from devbox.config import load
+        from devbox.daemon.down import bring_down, bring_services_down
+        from devbox.daemon.known import config_of
 
-        config = load_leniently(path, os.environ)
+        config = load(path, {}, os.environ) if services else config_of(path, os.environ)
 
         async def bring() -> int:
             removed = await bring_down(config, volumes=volumes)
@@ -171,7 +231,14 @@ def down(
                 typer.echo(f"devbox: removed container {name}")
             for name in removed.volumes:
                 typer.echo(f"devbox: removed volume {name}")
-            typer.echo(f"devbox: {config.project} is down")
+            for name in removed.networks:
+                typer.echo(f"devbox: removed network {name}")
+            if services:
+                await bring_services_down(config, os.environ, volumes=volumes)
+            where = f" in {config.root}" if removed.elsewhere else ""
+            typer.echo(f"devbox: {config.project} is down{where}")
+            for root in removed.elsewhere:
+                typer.echo(f"devbox: {root} runs under the same name and goes on; devbox down there ends it")
             return 0
 
         return bring()

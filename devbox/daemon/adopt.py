@@ -9,12 +9,14 @@ from devbox.config import Config
 from devbox.daemon.hostports import HostPorts
 from devbox.daemon.memory import Memory, revision_of, serving_container
 from devbox.daemon.work import Serving
-from devbox.engine.protocol import ContainerFacts, Engine, EngineInfo
+from devbox.engine.protocol import Engine
+from devbox.engine.values import ContainerFacts, EngineInfo
 from devbox.errors import EngineError, StartFailed
-from devbox.model import LABEL_BASES, Backend, PortMapping
+from devbox.model import LABEL_BASES, LABEL_BEFORE_START, Backend, PortMapping
 from devbox.release.debugging import debugger_ports
 from devbox.release.ports import browser_url, publish, retarget
 from devbox.release.probe import Readiness, backends, wait_ready
+from devbox.release.spec import as_run
 
 _ANSWERS_WITHIN = 2.0
 
@@ -44,6 +46,7 @@ async def _take(
     facts = await engine.image(found.image)
     if facts is None:
         return None
+    facts = as_run(facts, config)
     command = (*facts.entrypoint, *facts.command)
     if config.swap == "recreate":
         mappings = publish(config.ports, facts.exposed, command)
@@ -59,8 +62,14 @@ async def _take(
     # What it was released as stands in `found`: the engine tells what it was made as.
     released = replace(ready, image=found.image, labels=found.labels)
     serving = await _point(info, ports, config, released, mappings)
+    if serving is None:
+        return None
+    if ready.restart != config.restart and serving.revision.config_hash == config.config_hash:
+        # Its daemon ended between the flip and this.
+        await engine.restart_policy(found.id, config.restart)
     bases = tuple(facts.labels.get(LABEL_BASES, "").split())
-    return replace(serving, bases=bases) if serving is not None else None
+    record = found.labels.get(LABEL_BEFORE_START, "")
+    return replace(serving, bases=bases, record=record, started=ready.started)
 
 
 async def _point(

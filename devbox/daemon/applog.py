@@ -51,11 +51,14 @@ class LogFollowers:
         self._exceptions = Exceptions(emit)
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def follow(self, container: str, revision: int, tail: int | None = None) -> None:
-        """Emits every line from the container's first one on (or its last `tail`) until it ends."""
+    def follow(self, container: str, revision: int, tail: int | None = None, since: float = 0.0) -> None:
+        """Emits every line from the container's first one on (or its last `tail`, or those written `since` so
+        many seconds after the epoch) until it ends."""
         known = self._tasks.get(container)
         if known is None or known.done():
-            self._tasks[container] = asyncio.create_task(self._run(container, revision, tail))
+            task = self._tasks[container] = asyncio.create_task(self._run(container, revision, tail, since))
+            # Nobody finishes the follower of a container that never came to serve.
+            task.add_done_callback(lambda ended: self._let_go(container, ended))
 
     def served_by(self, container: str, source: Source) -> None:
         """From now on exceptions in this container's log are told with their place in the project, which
@@ -79,10 +82,14 @@ class LogFollowers:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._exceptions.close()
 
-    async def _run(self, container: str, revision: int, tail: int | None) -> None:
+    def _let_go(self, container: str, ended: asyncio.Task[None]) -> None:
+        if self._tasks.get(container) is ended:
+            del self._tasks[container]
+
+    async def _run(self, container: str, revision: int, tail: int | None, since: float) -> None:
         try:
             allowance = Allowance()
-            async for piece in self._engine.logs(container, follow=True, tail=tail):
+            async for piece in self._engine.logs(container, follow=True, tail=tail, since=since):
                 if piece.line.startswith(MARKER):
                     continue
                 dropped = allowance.dropped_before(time.monotonic())

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from devbox.daemon.beforestart import Steps, written
 from devbox.daemon.memory import recall
 from devbox.daemon.orders import Asked, Await, Pause, Rebuild, Restart, Resume, Rollback
 from devbox.daemon.parts import Parts
@@ -66,6 +67,7 @@ class Asking:
             first_seen=time.monotonic(),
             detect=0.0,
             again=again,
+            steps=Steps(record=written(self._course.succeeded)),
         )
         self._parts.inflight.start(work, self._parts.service.serving, Cold(again.why), _undoubted)
         asked.reply(again.revision.number)

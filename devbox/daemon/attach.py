@@ -12,6 +12,7 @@ from typing import Any
 from devbox.config import load
 from devbox.daemon.api.client import Client
 from devbox.daemon.api.models import Status, WaitOrder
+from devbox.daemon.inforce import in_force
 from devbox.errors import EXIT_INTERRUPTED, AlreadyRunning
 from devbox.report import Renderer
 from devbox.report.failure import PREFIX
@@ -29,12 +30,15 @@ async def refuse_other_settings(
     """How the project stands; raises AlreadyRunning where flags were given that the running devbox was not
     started with."""
     status = await client.status()
-    if any(flags.values()) and load(root, flags, environ).config_hash != status.config_hash:
-        raise AlreadyRunning(
-            "another devbox runs this project with other settings",
-            cause=f"process {status.pid}",
-            hint="devbox up without flags shows it; devbox down ends it",
-        )
+    if any(flags.values()):
+        asked, running = load(root, flags, environ), await in_force(root)
+        others = running.beside(asked) if running is not None else ()
+        if others:
+            raise AlreadyRunning(
+                f"another devbox runs this project with other settings: {', '.join(others)}",
+                cause=f"process {status.pid}",
+                hint="devbox config tells them; devbox up without flags shows that one, devbox down ends it",
+            )
     return status
 
 
@@ -79,7 +83,7 @@ async def attach(
                     if choice == _STOP:
                         await client.stop()
                     elif choice == _LEAVE:
-                        shown.message(f"left; devbox goes on (process {status.pid}); devbox down ends it")
+                        shown.last_word(f"left; devbox goes on (process {status.pid}); devbox down ends it")
                         return 0 if asks else EXIT_INTERRUPTED
                 await showing
                 return 0

@@ -36,10 +36,12 @@ async def begin(arguments: Sequence[str], root: Path, shown: Renderer, *, wait: 
     and what the process ended with, where it ends. Cancelled, it ends the process. Raises ConfigError where
     the project's runtime directory cannot be made.
     """
+    # What comes after the dashes is the application's command.
+    own = arguments.index("--") if "--" in arguments else len(arguments)
     with (make_runtime_directory(root) / _LOG).open("w+b") as errors:
         process = await asyncio.create_subprocess_exec(
             # -P: no module of the user's project may stand in for one of ours.
-            *(sys.executable, "-P", "-m", "devbox", *arguments, BACKGROUND),
+            *(sys.executable, "-P", "-m", "devbox", *arguments[:own], BACKGROUND, *arguments[own:]),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
@@ -54,7 +56,7 @@ async def begin(arguments: Sequence[str], root: Path, shown: Renderer, *, wait: 
             await asyncio.shield(_end(process))
             raise
         if code is not None:
-            shown.message(_RUNS_ON)
+            shown.last_word(_RUNS_ON)
             return code
         code = await process.wait()
         errors.seek(0)

@@ -15,7 +15,9 @@ from devbox.build.requirements import complaints
 from devbox.config import Config
 from devbox.daemon.places import Places, Read, one_line, posix
 from devbox.daemon.settingplace import refused_setting, settings_file
+from devbox.endings import OUT_OF_MEMORY
 from devbox.errors import (
+    BeforeStartFailed,
     BuildFailed,
     ConfigError,
     ContextError,
@@ -50,6 +52,8 @@ def problems(error: DevboxError, places: Places) -> tuple[Problem, ...]:
             return (places.dockerfile(line, str(error)),)
         case BuildFailed():
             return _of_build(error, places)[:_MOST]
+        case BeforeStartFailed():
+            return _of_command(error, places)[:_MOST]
         case StartFailed():
             return _of_start(error, places)[:_MOST]
         case PortTaken():
@@ -86,6 +90,8 @@ def of_log(log: Iterable[str], places: Places, *, every: bool = False) -> tuple[
 def of_exit(what: str, log: tuple[str, ...], places: Places) -> tuple[Problem, ...]:
     """Where the end of an application comes from: its last exception, else what it said of its start, else
     the command that ran."""
+    if OUT_OF_MEMORY in what:
+        return (places.setting("memory", what) or places.dockerfile(places.blame.command(), what),)
     found = of_log(log, places) or _of_server(log, places)
     if found:
         return found
@@ -160,6 +166,13 @@ class _StepFiles:
 
     def _scripts(self) -> tuple[str, ...]:
         return tuple(heredoc.content.replace("\n", " ; ") for heredoc in self.step.instruction.heredocs)
+
+
+def _of_command(error: BeforeStartFailed, places: Places) -> tuple[Problem, ...]:
+    """Of a command before a start: its last exception, else the setting that names it."""
+    message = str(error)
+    written = places.setting("before_start", message) or places.dockerfile(Line(1), message)
+    return of_log(error.log, places) or (written,)
 
 
 def _of_start(error: StartFailed, places: Places) -> tuple[Problem, ...]:

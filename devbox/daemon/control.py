@@ -75,6 +75,10 @@ class Control:
             last=self._hub.last,
         )
 
+    def config(self) -> Config:
+        """The settings in force."""
+        return self._config()
+
     async def rebuild(self, order: models.RebuildOrder) -> models.Begun:
         """Builds what is on disk though nothing changed."""
         return await self._begin(Rebuild(no_cache=order.no_cache, pull=order.pull))

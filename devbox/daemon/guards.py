@@ -7,16 +7,20 @@ import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from devbox.daemon.news import failure_of
 from devbox.daemon.tools import Tools
 from devbox.daemon.work import Serving
-from devbox.engine.protocol import ContainerFacts
-from devbox.errors import DevboxError, EngineError, EngineUnreachable, GateError
+from devbox.engine.values import ContainerFacts
+from devbox.errors import DevboxError, EngineError, EngineUnreachable, GateError, StartFailed
 from devbox.events import EngineBack, EngineLost
+from devbox.release.probe import Readiness, wait_ready
 
 _ASK_AGAIN = 0.5
 _GATE_AGAIN = 1.0
+_END_IS_TOLD = 1.0
+_ENDS_KEPT = 20
 _REMOVED_BY_HAND = 137
 
 
@@ -29,20 +33,48 @@ class AppEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class AppBegan:
+    """The engine has started a container of devbox's."""
+
+    container: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppOverMemory:
+    """The kernel killed something in a container of devbox's for its memory."""
+
+    container: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppAnswers:
+    """A container that served, ended and was started again is ready after so many `seconds`, or is not for
+    the `error`."""
+
+    container: str
+    seconds: float
+    outcome: ContainerFacts | StartFailed
+
+
+@dataclass(frozen=True, slots=True)
 class EngineReturned:
     """The engine answers again."""
+
+
+Notice: TypeAlias = AppEnded | AppBegan | AppOverMemory | AppAnswers | EngineReturned
 
 
 class Guards:
     """The waiting tasks of one loop; each ends with the loop's task group."""
 
-    def __init__(
-        self, tools: Tools, tell: Callable[[AppEnded | EngineReturned], None], group: asyncio.TaskGroup
-    ) -> None:
+    def __init__(self, tools: Tools, tell: Callable[[Notice], None], group: asyncio.TaskGroup) -> None:
         self._tools, self._tell, self._group = tools, tell, group
         self._lost_since: float | None = None
         self._lost = asyncio.Event()
         self._app: asyncio.Task[None] | None = None
+        self._readying: asyncio.Task[None] | None = None
+        self._ends: dict[str, int] = {}
+        self._end_told = asyncio.Event()
 
     @property
     def engine_lost(self) -> bool:
@@ -61,7 +93,13 @@ class Guards:
         """From now on this container's end is told, and no other's."""
         if self._app is not None:
             self._app.cancel()
-        self._app = self._group.create_task(self._ended(serving.container))
+        self._app = self._group.create_task(self._ended(serving.container, serving.started))
+
+    def watch_again(self, serving: Serving, readiness: Readiness) -> None:
+        """Tells when this container, which was started again, is ready, or is not going to be."""
+        if self._readying is not None:
+            self._readying.cancel()
+        self._readying = self._group.create_task(self._ready(serving.container, readiness))
 
     def loss(self) -> EngineUnreachable:
         """What to refuse with while `engine_lost`."""
@@ -124,8 +162,17 @@ class Guards:
 
     async def _events(self) -> None:
         with contextlib.suppress(EngineError):
-            async for _ in self._tools.engine.events():
-                pass
+            async for event in self._tools.engine.events():
+                if event.action == "start":
+                    self._tell(AppBegan(event.container))
+                elif event.action == "oom":
+                    self._tell(AppOverMemory(event.container))
+                elif event.exit_status is not None:
+                    self._ends.pop(event.container, None)
+                    self._ends[event.container] = event.exit_status
+                    if len(self._ends) > _ENDS_KEPT:
+                        del self._ends[next(iter(self._ends))]
+                    self._end_told.set()
 
     async def _ask(self) -> EngineUnreachable | None:
         try:
@@ -146,10 +193,40 @@ class Guards:
                 # The port may be taken by now, or the process cannot be started: tried again.
                 await asyncio.sleep(_GATE_AGAIN)
 
-    async def _ended(self, container: str) -> None:
-        status = await self._status(container)
-        if status is not None:
-            self._tell(AppEnded(container, status))
+    async def _ended(self, container: str, started: float) -> None:
+        facts = await self.container(container)
+        again = facts is not None and facts.running and 0 < started != facts.started
+        # One that was started again before anybody watched it has ended already.
+        status = 0 if again else await self._status(container)
+        if status is None:
+            return
+        facts = await self.container(container)
+        if facts is not None and (facts.running or facts.starts_again):
+            # The engine then tells the status of the new run.
+            status = await self._status_told(container, status)
+        self._ends.pop(container, None)
+        self._tell(AppEnded(container, status))
+
+    async def _status_told(self, container: str, otherwise: int) -> int:
+        """The exit status that the engine's events tell of a container, within 1 s."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_END_IS_TOLD):
+                while container not in self._ends:
+                    self._end_told.clear()
+                    await self._end_told.wait()
+        return self._ends.get(container, otherwise)
+
+    async def _ready(self, container: str, readiness: Readiness) -> None:
+        began = time.monotonic()
+        outcome: ContainerFacts | StartFailed
+        try:
+            outcome = await wait_ready(self._tools.engine, container, self._tools.info, readiness)
+        except StartFailed as error:
+            outcome = error
+        except EngineError:
+            # Its return looks at what became of the container.
+            return
+        self._tell(AppAnswers(container, time.monotonic() - began, outcome))
 
     async def _status(self, container: str) -> int | None:
         """The exit status once it has ended; None where the engine goes away, which its return looks into."""

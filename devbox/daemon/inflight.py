@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from devbox.build.plan import make_plan
 from devbox.daemon.redeploy import Redeploy
@@ -22,12 +22,13 @@ from devbox.watch import diff
 @dataclass(frozen=True, slots=True)
 class RoundEnded:
     """A round came to its end by itself; `built` where its image is there, by `steps`. `outcome` is what
-    serves now, or why nothing new does."""
+    serves now, or why nothing new does; `succeeded` what commands before the start did."""
 
     work: Work
     outcome: Served | DevboxError
     built: bool
     swap: str
+    succeeded: Mapping[str, str] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
 
 
@@ -137,8 +138,8 @@ class Inflight:
             outcome = await running.run()
         except DevboxError as error:
             outcome = error
-        swap = work.source.config.swap
-        self._ended(RoundEnded(work, outcome, running.releasing, swap, running.steps))
+        swap, succeeded = work.source.config.swap, running.succeeded
+        self._ended(RoundEnded(work, outcome, running.releasing, swap, succeeded, running.steps))
 
     def _overhear(self, event: Event) -> None:
         """Hands events on and keeps an eye on which steps are running."""

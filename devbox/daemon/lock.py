@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import stat
 import sys
 import tempfile
 import time
@@ -16,31 +17,55 @@ from types import TracebackType
 import platformdirs
 
 from devbox.errors import AlreadyRunning, ConfigError
+from devbox.gate.lock import PATH_BYTES
 
 # Whoever asks for the holder has the lock himself for a moment.
 _ASKED_FOR_AT_MOST = 0.2
 _ASK_AGAIN = 0.02
+_LONGEST_NAME = "gate.sock"
+_ELSEWHERE = "set XDG_RUNTIME_DIR to a folder of yours"
 
 
 def runtime_directory(root: Path) -> Path:
     """Where a project's sockets and lock live: short, private, and found again from the canonical path.
 
-    The project's path is hashed, since a unix socket's path may have 107 bytes at most.
+    The project's path is hashed, since a unix socket's path may have 107 bytes at most. Raises ConfigError
+    where what is there is another user's: what he put into it would tell whom to ask, and whom to end.
     """
-    return _base() / _name_of(root)
+    path = _base() / _name_of(root)
+    _refuse_others(path.parent, path)
+    return path
 
 
 def runtime_directories() -> tuple[Path, ...]:
-    """Those of every project of this user that devbox runs, or ran until it was killed."""
+    """Those of every project of this user that devbox runs, or ran until it was killed; raises ConfigError
+    as `runtime_directory` does."""
+    _refuse_others(_base())
     try:
         return tuple(sorted(path for path in _base().iterdir() if path.is_dir()))
     except OSError:
         return ()
 
 
+def _refuse_others(*folders: Path) -> None:
+    for folder in folders:
+        try:
+            status = folder.lstat()
+        except OSError:
+            # Whoever makes it says why it cannot be there.
+            continue
+        if stat.S_ISLNK(status.st_mode) or status.st_uid != os.getuid():
+            raise ConfigError(f"{folder} belongs to another user", hint=_ELSEWHERE)
+
+
 def state_directory(root: Path) -> Path:
     """Where a project's journal lives: below the user's folder for state, under the same name."""
-    return platformdirs.user_state_path("devbox") / _name_of(root)
+    return state_directory_of(Path(_name_of(root)))
+
+
+def state_directory_of(directory: Path) -> Path:
+    """That of the project whose runtime directory this is."""
+    return platformdirs.user_state_path("devbox") / directory.name
 
 
 def _name_of(root: Path) -> str:
@@ -60,22 +85,27 @@ def _base() -> Path:
 
 
 def make_runtime_directory(root: Path) -> Path:
-    """The project's runtime directory, made with mode 0700; raises ConfigError where it cannot be."""
+    """The project's runtime directory, made with mode 0700; raises ConfigError where it cannot be, or where
+    the path of a socket in it would be over the limit."""
     path = runtime_directory(root)
+    longest = len(os.fsencode(path / _LONGEST_NAME))
+    if longest > PATH_BYTES:
+        raise ConfigError(
+            f"the runtime folder {path} cannot hold a socket",
+            cause=f"a socket's path may have {PATH_BYTES} bytes, and there it would have {longest}",
+            hint="set XDG_RUNTIME_DIR to a folder with a shorter path",
+        )
     try:
         path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (path.parent, path):
             folder.mkdir(mode=0o700, exist_ok=True)
-            if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-                raise ConfigError(
-                    f"{folder} belongs to another user", hint="set XDG_RUNTIME_DIR to a folder of yours"
-                )
+            _refuse_others(folder)
             folder.chmod(0o700)
     except OSError as error:
         raise ConfigError(
             f"the runtime folder {path} cannot be made",
             cause=error.strerror or str(error),
-            hint="set XDG_RUNTIME_DIR to a folder of yours",
+            hint=_ELSEWHERE,
         ) from error
     return path
 
@@ -95,6 +125,7 @@ class ProjectLock:
     """
 
     def __init__(self, directory: Path) -> None:
+        self.directory = directory
         self._path = directory / "lock"
         self._descriptor = -1
 
@@ -104,20 +135,39 @@ class ProjectLock:
             if time.monotonic() >= deadline:
                 raise AlreadyRunning(
                     "another devbox runs this project",
-                    cause=f"process {holder(self._path.parent) or 'unknown'}",
+                    cause=f"process {holder(self.directory) or 'unknown'}",
                     hint="stop it with Ctrl-C in its terminal, or with devbox down",
                 )
             time.sleep(_ASK_AGAIN)
+        self._hold(descriptor)
+        return self
+
+    def renew(self) -> None:
+        """Holds the lock by the file that others look at, also where somebody removed that one; does nothing
+        where that cannot be now, or another process came first."""
+        if _same_file(self._descriptor, self._path):
+            return
+        try:
+            for folder in (self.directory.parent, self.directory):
+                folder.mkdir(mode=0o700, exist_ok=True)
+                _refuse_others(folder)
+            descriptor = self._take()
+        except (OSError, ConfigError):
+            return
+        if descriptor is not None:
+            os.close(self._descriptor)
+            self._hold(descriptor)
+
+    def _hold(self, descriptor: int) -> None:
         os.truncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())
         self._descriptor = descriptor
-        return self
 
     def _take(self) -> int | None:
         """The locked descriptor, None where somebody else has the lock."""
         while True:
             # A daemon that is just ending may have taken the folder away.
-            for folder in (self._path.parent.parent, self._path.parent):
+            for folder in (self.directory.parent, self.directory):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
                 descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

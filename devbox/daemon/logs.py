@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from devbox.config import Config
+from devbox.daemon.extent import Extent
 from devbox.daemon.lock import holder, runtime_directory
 from devbox.daemon.memory import recall
 from devbox.engine import connect
-from devbox.engine.protocol import ContainerFacts, Engine, LogLine
+from devbox.engine.protocol import Engine
+from devbox.engine.values import ContainerFacts, LogLine
 from devbox.errors import EngineUnreachable, NotFound
 from devbox.model import LABEL_ROLE
 from devbox.release.spec import ROLE_APP
@@ -20,16 +21,6 @@ from devbox.release.standby.wire import MARKER
 _LOOK_EVERY = 0.3
 
 Put = Callable[[LogLine], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """How much of a log: its last `tail` lines, those written `since` so many seconds after the epoch, and
-    with `follow` what is still to come."""
-
-    follow: bool = False
-    tail: int | None = None
-    since: float = 0.0
 
 
 async def read_logs(config: Config, put: Put, extent: Extent) -> bool:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+from devbox.daemon.beforestart import plan_steps
 from devbox.daemon.parts import Parts
 from devbox.daemon.problems import problems_at_start
 from devbox.daemon.reading import Reading, Unusable
 from devbox.daemon.work import Source, Verdict, Work, decide
 from devbox.errors import Superseded, UsageError
 from devbox.events import Failure
+from devbox.model import Cold
 from devbox.watch import Look
 
 _INSIST_AFTER = 3
 _ASKED_FOR = "asked for"
+_BEFORE_START = "before_start runs first"
 _PAUSED = Failure(what="watching is paused", hint="devbox resume builds what is on disk")
 
 
@@ -142,6 +145,7 @@ class Looks:
             self._course.unserved_since = look.first_seen
         self._course.number += 1
         self._course.attempted = source.identity
+        steps = plan_steps(source.config.before_start, source.snapshot, self._course.succeeded)
         work = Work(
             number=self._course.number,
             source=source,
@@ -152,8 +156,13 @@ class Looks:
             no_cache=self._parts.agenda.wants_no_cache,
             pull=self._parts.agenda.wants_pull,
             changed=changes.paths if base is not None and _alike(base, source) else (),
+            steps=steps,
         )
-        claim = self._parts.standbys.claim(source, self._parts.service.serving)
+        claim = (
+            Cold(_BEFORE_START)
+            if steps.due
+            else self._parts.standbys.claim(source, self._parts.service.serving)
+        )
         self._parts.inflight.start(work, self._parts.service.serving, claim, self._confirm)
         self._parts.agenda.begun(work.number)
 

@@ -11,8 +11,9 @@ from typing import TypeAlias
 
 from devbox.daemon.agenda import Agenda
 from devbox.daemon.asking import Asking
+from devbox.daemon.beforestart import read
 from devbox.daemon.counsel import Counsel
-from devbox.daemon.guards import AppEnded, EngineReturned, Guards
+from devbox.daemon.guards import AppAnswers, AppBegan, AppEnded, AppOverMemory, EngineReturned, Guards, Notice
 from devbox.daemon.inflight import Inflight, RoundEnded
 from devbox.daemon.looks import Looks
 from devbox.daemon.news import News
@@ -30,7 +31,7 @@ from devbox.errors import DevboxError
 from devbox.events import WatchDegraded
 from devbox.watch import Degraded, Look
 
-Message: TypeAlias = Look | Degraded | RoundEnded | AppEnded | EngineReturned | Asked
+Message: TypeAlias = Look | Degraded | RoundEnded | Notice | Asked
 
 
 class Loop:
@@ -99,6 +100,7 @@ class Loop:
         if serving is not None:
             parts.service.take_over(serving)
             parts.course.attempted = serving.identity
+            parts.course.succeeded = read(serving.record)
         if self._watch:
             parts.hints.follow(self._project.watcher)
         parts.hints.look_again()
@@ -115,9 +117,15 @@ class Loop:
                 await outcomes.ended(message)
             case AppEnded():
                 await outcomes.app_ended(message)
+            case AppBegan():
+                await outcomes.app_began(message)
+            case AppAnswers():
+                await outcomes.app_answers(message)
+            case AppOverMemory():
+                outcomes.app_over_memory(message)
             case Asked():
                 await asking.take(message)
             case EngineReturned():
-                if not await parts.service.look_up():
+                if not await parts.service.find_again(self._project.config):
                     parts.course.attempted = None
                 parts.hints.look_again()

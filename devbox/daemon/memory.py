@@ -1,24 +1,31 @@
 """What exists on the engine, read back from its labels: the engine is the memory.
 
-Pure but for `recall`, and for `refuse_foreign_project`, which looks whether a folder is there.
+Pure but for `recall` and `is_ours`, which looks whether a folder is there, and who runs it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import pwd
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from devbox.config import Config
-from devbox.engine.protocol import ContainerFacts, Engine, ImageFacts
-from devbox.errors import ConfigError
+from devbox.daemon.lock import holder, runtime_directory
+from devbox.engine.protocol import Engine
+from devbox.engine.values import ContainerFacts, ImageFacts
+from devbox.errors import AlreadyRunning, ConfigError
 from devbox.model import (
+    LABEL_BEFORE_START,
     LABEL_CONFIG_HASH,
     LABEL_CONTEXT_DIGEST,
     LABEL_REVISION,
     LABEL_ROLE,
     LABEL_ROOT,
+    LABEL_USER,
     Backend,
     Revision,
 )
@@ -68,14 +75,43 @@ def _as_released(container: ContainerFacts, images: Iterable[ImageFacts], config
         return container
     for image in images:
         if revision_number(image.labels) == number:
-            return replace(container, image=image.id, labels={**image.labels, LABEL_ROLE: ROLE_APP})
+            kept = {name: container.labels.get(name, "") for name in (LABEL_USER, LABEL_BEFORE_START)}
+            return replace(container, image=image.id, labels={**image.labels, **kept, LABEL_ROLE: ROLE_APP})
     return container
 
 
 def is_ours(labels: Mapping[str, str], config: Config) -> bool:
-    """True unless another folder, one that still exists, uses the same project name for this object."""
+    """True unless another user uses the same project name for this object, or another folder, one that still
+    exists or that a devbox still runs."""
+    if user_of(labels) is not None:
+        return False
     other = labels.get(LABEL_ROOT, "")
-    return not other or other == str(config.root) or not Path(other).is_dir()
+    if not other or other == str(config.root):
+        return True
+    return not Path(other).is_dir() and holder(runtime_directory(Path(other))) is None
+
+
+def running_elsewhere(containers: Iterable[ContainerFacts], config: Config) -> tuple[str, ...]:
+    """The other folders that run under the project's name."""
+    foreign = (item for item in containers if item.running and not is_ours(item.labels, config))
+    return tuple(sorted({item.labels.get(LABEL_ROOT, "") for item in foreign} - {"", str(config.root)}))
+
+
+def user_of(labels: Mapping[str, str]) -> str | None:
+    """The name of the other user whose devbox made this object; None for our own, and where none is told."""
+    number = labels.get(LABEL_USER, "")
+    if not number.isdecimal() or int(number) == os.getuid():
+        return None
+    try:
+        return pwd.getpwuid(int(number)).pw_name
+    except KeyError:
+        return number
+
+
+def other_user(memory: Memory, config: Config) -> str | None:
+    """The name of another user who runs the very same folder; None where nobody does."""
+    here = (item for item in memory.foreign if item.labels.get(LABEL_ROOT) == str(config.root))
+    return next(filter(None, (user_of(item.labels) for item in here)), None)
 
 
 def revision_number(labels: Mapping[str, str]) -> int:
@@ -101,18 +137,27 @@ def serving_container(memory: Memory, pointed: Iterable[Backend]) -> ContainerFa
     for item in running:
         # A port is dialled at another address than it is published on: 127.0.0.1 for 0.0.0.0.
         published = {each.port for many in item.published.values() for each in many}
-        if any(backend.host == item.address or backend.port in published for backend in pointed):
+        if any(
+            backend.host in (item.address, *item.addresses) or backend.port in published
+            for backend in pointed
+        ):
             return item
     return running[0] if running else None
 
 
 def refuse_foreign_project(memory: Memory, config: Config) -> None:
-    """Raises ConfigError where a folder that still exists elsewhere uses the same project name."""
+    """Raises ConfigError where another folder uses the same project name, AlreadyRunning where another user
+    runs this one."""
+    user = other_user(memory, config)
+    if user is not None:
+        hint = f"work in a folder of your own, or run devbox down as {user}"
+        raise AlreadyRunning(f"user {user} runs this project", hint=hint)
     if memory.foreign:
+        root = memory.foreign[0].labels[LABEL_ROOT]
         raise ConfigError(
             f"the project name '{config.project}' is taken",
-            cause=f"{memory.foreign[0].labels[LABEL_ROOT]} uses it",
-            hint='set project = "another-name" in devbox.toml, or devbox down there',
+            cause=f"{root} runs under it",
+            hint=f'set project = "another-name" in devbox.toml, or devbox down {shlex.quote(root)}',
         )
 
 

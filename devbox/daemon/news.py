@@ -6,7 +6,7 @@ import time
 
 from devbox.daemon.work import Identity, Source
 from devbox.errors import BuildFailed as BuildError
-from devbox.errors import ConfigError, DevboxError, StartFailed, Superseded
+from devbox.errors import ConfigError, DevboxError, ServicesFailed, StartFailed, Superseded
 from devbox.events import (
     BACK_TO,
     SETTINGS_STAY,
@@ -128,12 +128,12 @@ class News:
 
 def failure_of(error: DevboxError, problems: tuple[Problem, ...] = ()) -> Failure:
     """The event form of an error; `problems` are where it comes from."""
-    known = error if isinstance(error, BuildError | StartFailed) else None
+    known = error if isinstance(error, BuildError | StartFailed | ServicesFailed) else None
     return Failure(
         what=error.what,
         cause=error.cause,
         hint=error.hint,
         log=known.log[-SHOWN_LINES:] if known else (),
-        exit_status=known.exit_status if known else None,
+        exit_status=known.exit_status if isinstance(known, BuildError | StartFailed) else None,
         problems=problems,
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 
-from devbox.daemon.guards import AppEnded
+from devbox.daemon.guards import AppAnswers, AppBegan, AppEnded, AppOverMemory
 from devbox.daemon.inflight import RoundEnded
 from devbox.daemon.news import failure_of
 from devbox.daemon.parts import Parts
 from devbox.daemon.problems import problems_of
 from devbox.daemon.standing import of_build, of_release
 from devbox.daemon.work import Served, Why, Work
+from devbox.endings import how_it_ended
 from devbox.errors import BuildFailed as BuildError
 from devbox.errors import DevboxError, EngineUnreachable, StartFailed, Superseded
 from devbox.events import BuildFailed, Failure, ReleaseFailed
@@ -32,6 +33,7 @@ class Outcomes:
         if not self._parts.inflight.take(message):
             return
         work, outcome = message.work, message.outcome
+        self._course.succeeded |= message.succeeded
         after = 0.0
         if message.built and work.again is None:
             self._parts.planner.rest_on(work.source)
@@ -62,10 +64,15 @@ class Outcomes:
         if self._parts.inflight.recreating:
             # It was stopped to make way; the round's end tells what serves.
             return
-        exited = await self._parts.service.ended(message, self._course.served)
+        config = self._parts.project.config
+        exited = await self._parts.service.ended(message, self._course.served, config)
         if exited is None:
             return
-        what = f"revision {exited.revision} exited with status {exited.exit_status}"
+        how = how_it_ended(exited.exit_status, killed=exited.out_of_memory, limit=exited.memory_limit)
+        what = f"revision {exited.revision} {how}"
+        if exited.restarting:
+            self._course.given_up = Failure(what=what, hint="Docker starts it again")
+            return
         if not self._parts.watch:
             raise StartFailed(what, log=exited.log)
         self._course.given_up = Failure(what=what, log=exited.log, exit_status=exited.exit_status)
@@ -73,6 +80,25 @@ class Outcomes:
             # A stop that a former daemon had asked for came true only now.
             self._course.attempted = None
             self._parts.hints.look_again()
+
+    async def app_began(self, message: AppBegan) -> None:
+        if not self._parts.inflight.recreating:
+            await self._parts.service.began(message, self._parts.project.config)
+
+    async def app_answers(self, message: AppAnswers) -> None:
+        if self._parts.inflight.settled:
+            # Its ports go to another one; where that fails, its end looks again.
+            return
+        ended = await self._parts.service.answers(message, self._parts.project.config)
+        if ended is not None:
+            await self.app_ended(ended)
+        elif self._parts.service.number:
+            # Has a standby wait for the next change; what ended was no container to look into.
+            self._parts.standbys.try_again()
+            self._parts.hints.look_again()
+
+    def app_over_memory(self, message: AppOverMemory) -> None:
+        self._parts.service.over_memory(message)
 
     def _came_to_serve(self, work: Work) -> None:
         """Keeps in mind what the revision was made from that serves now."""
@@ -93,9 +119,12 @@ class Outcomes:
         self._course.unserved_since = None
         if work.again is None:
             self._course.given_up = (of_release if built else of_build)(work.number, failure)
-        if swap == "recreate" and built:
+        if built and swap == "recreate":
             await self._parts.service.look_up()
             serving = self._parts.service.number
+        elif not serving:
+            # It may have been started again meanwhile.
+            await self._parts.service.find_again(self._parts.project.config)
         if built:
             self._parts.tools.emit(ReleaseFailed(revision=work.number, failure=failure, serving=serving))
         else:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 
 from devbox.config import Config
 from devbox.daemon.tools import Tools
-from devbox.engine.protocol import ContainerFacts, ImageFacts
+from devbox.engine.values import ContainerFacts, ImageFacts
 from devbox.model import Backend, PortMapping
 from devbox.release.debugging import debugger_ports
+from devbox.release.dial import ANSWER_BOUND
 from devbox.release.ports import browser_url, publish, retarget
 from devbox.release.probe import Readiness, backends, must_speak
+from devbox.release.spec import as_run
 
 _WARM_LEAST = 3.0
 _WARM_TIMES = 4
@@ -27,6 +29,7 @@ class Outlook:
 
     def ports(self, facts: ImageFacts) -> tuple[PortMapping, ...]:
         """The published mappings with the container ports that this very image serves on."""
+        facts = as_run(facts, self.config)
         command = (*facts.entrypoint, *facts.command)
         if self.config.ports or self.config.swap == "recreate":
             own = publish(self.config.ports, facts.exposed, command)
@@ -41,7 +44,9 @@ class Outlook:
 
     def readiness(self, facts: ImageFacts) -> Readiness:
         """When a container of the image is ready."""
+        facts = as_run(facts, self.config)
         own = [port for port in self.ports(facts) if port not in self._debugger]
+        bound = self.config.health.timeout if self.config.health is not None else 0.0
         return Readiness(
             port=next((port.container_port for port in own if port.protocol == "tcp"), 0),
             health_path=self.config.health_path,
@@ -49,6 +54,7 @@ class Outlook:
             speak=must_speak((*facts.entrypoint, *facts.command)),
             timeout=self.config.start_timeout,
             debugged=self.config.debug,
+            health_timeout=bound or ANSWER_BOUND,
         )
 
     def warm_readiness(self, facts: ImageFacts) -> Readiness:

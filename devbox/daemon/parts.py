@@ -24,8 +24,9 @@ from devbox.watch import Degraded, Look, Reason, Watcher
 
 @dataclass(slots=True)
 class Course:
-    """Where a session stands: the newest build's number, what was tried last, what serves, and what the last
-    failure was. Only the loop's own task changes it."""
+    """Where a session stands: the newest build's number, what was tried last, what serves, what the last
+    failure was, and for which files the commands before a start have succeeded. Only the loop's own task
+    changes it."""
 
     number: int = 0
     attempted: Identity | None = None
@@ -35,6 +36,7 @@ class Course:
     called_off_in_row: int = 0
     given_up: Failure = field(default_factory=lambda: Failure(what="nothing was built yet"))
     unfit: set[int] = field(default_factory=set)
+    succeeded: dict[str, str] = field(default_factory=dict)
 
 
 class Hints:

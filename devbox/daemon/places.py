@@ -46,6 +46,8 @@ class Places:
             return None
         workdir = self._workdir()
         place = posixpath.normpath(posixpath.join(workdir or "/", path))
+        if any(place.startswith(f"{target}/") for target in config.tmpfs):
+            return None
         for mount in sorted(config.volumes, key=lambda mount: len(mount.target), reverse=True):
             target = mount.target.rstrip("/")
             if place.startswith(f"{target}/"):

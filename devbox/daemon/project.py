@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -18,13 +19,16 @@ from devbox.watch import Watcher
 
 
 class Project:
-    """Reads the project as it is on disk, and keeps its published ports bound as its settings say.
+    """Reads the project as it is on disk, and keeps its published ports bound as its settings say; whoever
+    is to know of other settings is told by `changed`.
 
     An async context manager: the watcher's threads end with it.
     """
 
-    def __init__(self, settings: Settings, ports: HostPorts) -> None:
-        self._settings = settings
+    def __init__(
+        self, settings: Settings, ports: HostPorts, changed: Callable[[Config], None] = lambda _: None
+    ) -> None:
+        self._settings, self._changed = settings, changed
         self._ports = ports
         self.watcher = self._make_watcher()
         self._former: list[Watcher] = []
@@ -89,6 +93,7 @@ class Project:
             self._former.append(self.watcher)
             self.watcher = self._make_watcher()
             await self.watcher.__aenter__()
+        self._changed(self.config)
         return True
 
     async def arrange(self, dockerfile: Dockerfile) -> tuple[Backend, ...]:
@@ -109,7 +114,7 @@ def published(config: Config, dockerfile: Dockerfile) -> tuple[PortMapping, ...]
     exposed = tuple(PortMapping(container_port=port, protocol=protocol) for port, protocol in hints.ports)
     command = [
         word
-        for part in (hints.entrypoint, hints.cmd)
+        for part in (hints.entrypoint, config.command or hints.cmd)
         for word in ((part,) if isinstance(part, str) else part or ())
     ]
     debugger = debugger_ports(config.debug_port) if config.debug else ()

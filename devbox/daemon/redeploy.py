@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from devbox.daemon.outlook import Outlook
 from devbox.daemon.rollout import Origin, Rollout
@@ -21,6 +22,7 @@ class Redeploy:
 
     releasing = True
     steps: tuple[Step, ...] = ()
+    succeeded: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
         self,
@@ -56,4 +58,5 @@ class Redeploy:
         spec = replace(spec, name=f"{spec.name}-{uuid.uuid4().hex[:6]}")
         handover = await self._rollout.cold(facts, spec, ports)
         origin = Origin(bases=tuple(facts.labels.get(LABEL_BASES, "").split()))
+        await self._rollout.settle(handover.container)
         return Served(self._rollout.served(revision, again.why, ports, handover, origin, spec.name))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from devbox.daemon.memory import revision_number
 from devbox.daemon.work import Again, Serving, Why
-from devbox.engine.protocol import ImageFacts
+from devbox.engine.values import ImageFacts
 from devbox.errors import UsageError
 from devbox.model import LABEL_CONFIG_HASH, LABEL_CONTEXT_DIGEST, Revision
 

@@ -2,38 +2,51 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from devbox.build.requirements import installed_by
+from devbox.daemon.beforestart import Step
 from devbox.daemon.outlook import Outlook
 from devbox.daemon.portowner import name_owner
 from devbox.daemon.tools import Tools
 from devbox.daemon.work import Serving, Work
-from devbox.engine.protocol import ContainerFacts, ContainerSpec, ImageFacts
-from devbox.errors import PortTaken, StartFailed
-from devbox.events import ReleaseServed, TimingsInfo
-from devbox.model import PortMapping, Revision
+from devbox.engine.values import ContainerFacts, ContainerSpec, ImageFacts
+from devbox.errors import DevboxError, EngineError, PortTaken, StartFailed
+from devbox.events import ContextNotice, ReleaseLog, ReleaseServed, ReleaseStep, TimingsInfo
+from devbox.model import PortMapping, Revision, StepState
+from devbox.release.beforestart import run_before_start
 from devbox.release.debugging import without_debugger
-from devbox.release.spec import ROLE_VOLUME, container_spec, mounts, project_labels
+from devbox.release.spec import (
+    ROLE_NETWORK,
+    ROLE_VOLUME,
+    before_start_spec,
+    container_spec,
+    mounts,
+    own_networks,
+    project_labels,
+)
 from devbox.release.strategies import Candidate, Handover, Hooks, recreate, rolling
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
     """What the image of a revision cost: seconds its build and the staging took, its steps, the cached ones,
-    and the ids of the images it was built upon."""
+    and the ids of the images it was built upon; and the seconds of the commands before its start."""
 
     build: float = 0.0
     stage: float = 0.0
     steps: int = 0
     cached: int = 0
     bases: tuple[str, ...] = ()
+    before_start: float = 0.0
 
 
 class Rollout:
     """The release of one round. `committed` is true once the ports move: from then on the round can no longer
-    be called off. `confirm` raises Superseded where the disk moved on meanwhile."""
+    be called off, `succeeded` what commands before the start did. `confirm` raises Superseded where the disk
+    moved on meanwhile."""
 
     def __init__(
         self,
@@ -46,10 +59,78 @@ class Rollout:
         self._tools, self._work, self._previous, self._outlook = tools, work, previous, outlook
         self._confirm_disk = confirm
         self.committed = False
+        self.succeeded: dict[str, str] = {}
 
     def spec(self, facts: ImageFacts, revision: Revision, ports: tuple[PortMapping, ...]) -> ContainerSpec:
         """What the revision's container is created from."""
-        return container_spec(self._work.source.config, facts, revision, self._tools.info, ports)
+        record = self._work.steps.record
+        return container_spec(self._work.source.config, facts, revision, self._tools.info, ports, record)
+
+    async def before_start(self, facts: ImageFacts, spec: ContainerSpec) -> float:
+        """Runs the commands that are due one after the other, with what serves still serving; the seconds
+        that took. Raises BeforeStartFailed, EngineError."""
+        began = time.monotonic()
+        if self._work.steps.due:
+            await self._make_ready(facts)
+        for index, step in enumerate(self._work.steps.all, 1):
+            await self._step(step, index, spec)
+        return time.monotonic() - began if self._work.steps.due else 0.0
+
+    async def _step(self, step: Step, index: int, spec: ContainerSpec) -> None:
+        emit, config, number = self._tools.emit, self._work.source.config, self._work.number
+        text, began = step.command.text, time.monotonic()
+
+        def tell(state: StepState) -> None:
+            total, seconds = len(self._work.steps.all), round(time.monotonic() - began, 4)
+            emit(
+                ReleaseStep(
+                    revision=number, index=index, total=total, command=text, state=state, seconds=seconds
+                )
+            )
+
+        if not step.due:
+            tell(StepState.CACHED)
+            return
+        tell(StepState.RUNNING)
+        state = StepState.CANCELLED
+        try:
+            await run_before_start(
+                self._tools.engine,
+                before_start_spec(spec, step.command.command),
+                text,
+                config.before_start_timeout,
+                lambda piece: emit(
+                    ReleaseLog(revision=number, command=text, line=piece.line, stream=piece.stream)
+                ),
+            )
+            state = StepState.DONE
+        except DevboxError:
+            state = StepState.FAILED
+            raise
+        finally:
+            tell(state)
+        if step.key:
+            self.succeeded[step.key] = step.digest
+
+    async def _make_ready(self, facts: ImageFacts) -> None:
+        """Makes the volumes and networks that are not there yet."""
+        engine, config = self._tools.engine, self._work.source.config
+        for mount in mounts(config, facts):
+            if mount.kind == "volume":
+                await engine.ensure_volume(mount.source, project_labels(config, ROLE_VOLUME))
+        for name in own_networks(config):
+            await engine.ensure_network(name, project_labels(config, ROLE_NETWORK))
+
+    async def settle(self, container: ContainerFacts) -> None:
+        """Has the engine start the container again as the settings say, now that it serves."""
+        policy = self._work.source.config.restart
+        if policy.name == "no":
+            return
+        try:
+            await self._tools.engine.restart_policy(container.id, policy)
+        except EngineError as error:
+            notice = f"the restart policy of revision {self._work.number} is not set: {error}"
+            self._tools.emit(ContextNotice(notice=notice))
 
     def hooks(self, ports: tuple[PortMapping, ...]) -> Hooks:
         """What happens at the turning points: logs are followed, the disk is looked at, the ports moved."""
@@ -70,9 +151,7 @@ class Rollout:
         """Starts a new container and hands the ports over; raises WorkError, EngineError, UsageError or
         Superseded, with what served before still serving."""
         tools, config = self._tools, self._work.source.config
-        for mount in mounts(config, facts):
-            if mount.kind == "volume":
-                await tools.engine.ensure_volume(mount.source, project_labels(config, ROLE_VOLUME))
+        await self._make_ready(facts)
         candidate = Candidate(spec, self._outlook.readiness(facts))
         hooks = self.hooks(ports)
         if config.swap == "rolling":
@@ -112,7 +191,15 @@ class Rollout:
             )
         )
         return Serving(
-            revision, handover.container.id, name, found, url, boot=handover.boot, bases=origin.bases
+            revision,
+            handover.container.id,
+            name,
+            found,
+            url,
+            boot=handover.boot,
+            bases=origin.bases,
+            record=self._work.steps.record,
+            started=handover.container.started,
         )
 
     async def _confirm(self) -> None:
@@ -130,6 +217,7 @@ class Rollout:
             boot=round(handover.boot, 4),
             flip=round(handover.flip, 4),
             total=round(handover.at - work.first_seen, 4),
+            before_start=round(origin.before_start, 4),
         )
 
 

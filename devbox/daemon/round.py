@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 from devbox.build.asked import asked_of
 from devbox.build.buildkit import BuildKitBuilder
@@ -60,6 +61,11 @@ class Round:
     def committed(self) -> bool:
         """True once the ports move."""
         return self._rollout.committed
+
+    @property
+    def succeeded(self) -> Mapping[str, str]:
+        """What commands before the start did."""
+        return self._rollout.succeeded
 
     async def run(self) -> Served:
         """Builds and releases; raises WorkError, EngineError, UsageError or Superseded, with what served
@@ -183,6 +189,7 @@ class Round:
             return Cold(error.what)
         await standby.serves()
         origin = self._origin(image, stage=booted.stage)
+        await self._rollout.settle(handover.container)
         return Served(self._rollout.served(revision, "warm", ports, handover, origin, spec.name))
 
     async def _roll(self, image: Image, reason: str) -> Served:
@@ -198,8 +205,10 @@ class Round:
             raise EngineRefused(f"the image of build {revision.number} is gone", cause="somebody removed it")
         ports = self._outlook.ports(facts)
         spec = self._rollout.spec(facts, revision, ports)
+        before_start = await self._rollout.before_start(facts, spec)
         handover = await self._rollout.cold(facts, spec, ports)
-        origin = self._origin(image)
+        origin = replace(self._origin(image), before_start=before_start)
+        await self._rollout.settle(handover.container)
         return Served(self._rollout.served(revision, config.swap, ports, handover, origin, spec.name))
 
     def _revision(self, image: Image) -> Revision:

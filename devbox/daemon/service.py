@@ -9,12 +9,14 @@ import time
 from dataclasses import replace
 
 from devbox.config import Config
-from devbox.daemon.guards import AppEnded, Guards
+from devbox.daemon.guards import AppAnswers, AppBegan, AppEnded, AppOverMemory, Guards
 from devbox.daemon.housekeeping import remove_superseded_images
 from devbox.daemon.news import SHOWN_LINES
 from devbox.daemon.problems import problems_of_exit
+from devbox.daemon.resuming import Resuming
 from devbox.daemon.tools import Tools
 from devbox.daemon.work import Identity, Serving, Source
+from devbox.endings import how_it_ended
 from devbox.errors import DevboxError, EngineError
 from devbox.events import AppExited
 from devbox.release.probe import log_tail
@@ -31,6 +33,7 @@ class Service:
     def __init__(self, tools: Tools, guards: Guards, group: asyncio.TaskGroup) -> None:
         self._tools, self._guards, self._group = tools, guards, group
         self.serving: Serving | None = None
+        self._resuming = Resuming(tools, guards, group)
         self._adopted_at = -math.inf
         self._tidying: asyncio.Task[None] | None = None
         self._quiet_at = -math.inf
@@ -70,7 +73,7 @@ class Service:
         if self._tidying is None or self._tidying.done():
             self._tidying = self._group.create_task(self._tidy(config))
 
-    async def ended(self, message: AppEnded, source: Source | None) -> AppExited | None:
+    async def ended(self, message: AppEnded, source: Source | None, config: Config) -> AppExited | None:
         """Says that the application ended by itself; None where the message is about a former one. `source`
         is what was last known to serve."""
         serving = self.serving
@@ -78,30 +81,85 @@ class Service:
             return None
         self.serving = replace(serving, alive=False)
         facts = await self._guards.container(message.container)
-        what = f"revision {serving.revision.number} exited with status {message.status}"
+        killed, limit = (facts.out_of_memory, facts.memory) if facts else (False, 0)
+        how = how_it_ended(message.status, killed=killed, limit=limit)
+        what = f"revision {serving.revision.number} {how}"
         log = await log_tail(self._tools.engine, message.container)
         known = source is not None and source.identity == serving.identity
         event = AppExited(
             revision=serving.revision.number,
             exit_status=message.status,
-            out_of_memory=facts.out_of_memory if facts else False,
+            out_of_memory=killed,
+            memory_limit=limit,
+            restarting=facts is not None and (facts.starts_again or facts.running),
             log=log[-SHOWN_LINES:],
             problems=await problems_of_exit(what, log, source) if source is not None and known else (),
         )
         self._tools.emit(event)
-        await self._guards.refuse_clients(f"devbox: {what}; the next save starts it again")
+        by = "Docker" if event.restarting else "the next save"
+        await self._guards.refuse_clients(f"devbox: {what}; {by} starts it again")
+        if facts is not None and facts.running:
+            await self._resuming.begin(self.serving, facts, config)
         return event
 
+    async def began(self, message: AppBegan, config: Config) -> None:
+        """Takes the container that served up again, now that it was started by somebody else."""
+        serving = self.serving
+        if serving is None or serving.container != message.container or serving.alive:
+            # Of one that lives the end is still to be told; it looks whether it runs again.
+            return
+        facts = await self._guards.container(serving.container)
+        if facts is not None and facts.running:
+            await self._resuming.begin(serving, facts, config)
+
+    async def answers(self, message: AppAnswers, config: Config) -> AppEnded | None:
+        """Lets what was started again serve; its end where it ended once more."""
+        serving = self.serving
+        if serving is None or serving.container != message.container or serving.alive:
+            return None
+        outcome = await self._resuming.end(serving, message, config)
+        if isinstance(outcome, AppEnded):
+            # Told as any end is.
+            self.serving = replace(serving, alive=True)
+            return outcome
+        if outcome is not None:
+            self.serving = outcome
+            self._guards.watch_app(outcome)
+        return None
+
+    def over_memory(self, message: AppOverMemory) -> None:
+        """Says that something in what serves was killed for its memory."""
+        if self.serving is not None and self.serving.container == message.container and self.serving.alive:
+            self._resuming.killed(self.serving)
+
     async def look_up(self) -> bool:
-        """Finds out whether the engine, on its return, still runs what served; false where it does not."""
+        """Finds out whether what served, stopped to make way, was started again; false where it was not."""
         if self.serving is None or not self.serving.alive:
             return True
         facts = await self._guards.container(self.serving.container)
         if facts is None or not facts.running:
             self.serving = replace(self.serving, alive=False)
             return False
+        self.serving = replace(self.serving, started=facts.started)
         self._follow(self.serving)
         return True
+
+    async def find_again(self, config: Config) -> bool:
+        """Finds out whether the engine, on its return, still runs what served; false where it does not.
+
+        What it started again since then is taken up again.
+        """
+        if self.serving is None:
+            return True
+        serving, facts = self.serving, await self._guards.container(self.serving.container)
+        if facts is not None and facts.running and facts.started == serving.started and serving.alive:
+            self._follow(serving)
+            return True
+        was_alive, self.serving = serving.alive, replace(serving, alive=False)
+        if facts is not None and facts.running:
+            await self._resuming.begin(self.serving, facts, config)
+            return True
+        return not was_alive or (facts is not None and facts.starts_again)
 
     async def _tidy(self, config: Config) -> None:
         at_latest = time.monotonic() + _NEVER_QUIET

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -18,6 +18,7 @@ from devbox.config import Config
 from devbox.daemon.adopt import adopt
 from devbox.daemon.api.server import control_api
 from devbox.daemon.applog import LogFollowers
+from devbox.daemon.beside import Beside
 from devbox.daemon.bus import Bus
 from devbox.daemon.control import Control
 from devbox.daemon.hostports import HostPorts
@@ -35,7 +36,8 @@ from devbox.daemon.teardown import release_ports, take_down
 from devbox.daemon.tools import Tools
 from devbox.daemon.work import Serving, Source
 from devbox.engine import connect
-from devbox.engine.protocol import Engine, EngineInfo
+from devbox.engine.protocol import Engine
+from devbox.engine.values import EngineInfo
 from devbox.errors import EXIT_INTERRUPTED, ConfigError, DevboxError, EngineError
 from devbox.events import ContextNotice, ReleaseServed, SessionStarted, SessionStopped, TimingsInfo
 from devbox.release.strategies import retire
@@ -44,6 +46,7 @@ from devbox.report.journal import Journal
 from devbox.report.terminal import restore_terminals
 from devbox.report.ticking import ticking
 
+_LOOK_SECONDS = 2.0
 _SIGNALS = {
     signal.SIGINT: ("Ctrl-C", EXIT_INTERRUPTED),
     signal.SIGTERM: ("terminated", 0),
@@ -83,7 +86,7 @@ async def run_session(
         renderer.problems(problems_at_start(error, root, None, None))
         raise
     directory = make_runtime_directory(settings.config.root)
-    with ProjectLock(directory), _stopping_on_signals(renderer) as stop:
+    with ProjectLock(directory) as lock, _stopping_on_signals(renderer) as stop:
         async with ticking(renderer, lambda: stop.ask("nobody reads the output", 0)):
             try:
                 engine = await connect()
@@ -92,24 +95,51 @@ async def run_session(
                 _acknowledge(stop)
                 return stop.exit_code
             try:
-                return await _serve(engine, settings, directory, stop, watch=watch)
+                return await _serve(engine, settings, lock, environ, stop, watch=watch)
             finally:
                 await engine.close()
 
 
-async def _serve(engine: Engine, settings: Settings, directory: Path, stop: _Stop, *, watch: bool) -> int:
+@asynccontextmanager
+async def _keeping(lock: ProjectLock) -> AsyncIterator[None]:
+    """Holds the lock where others look for it, until the session ends and takes it away: a user's runtime
+    directory goes with the last of his logins, and comes back with the next one."""
+
+    async def keep() -> None:
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            lock.renew()
+
+    task = asyncio.create_task(keep())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def _serve(
+    engine: Engine,
+    settings: Settings,
+    lock: ProjectLock,
+    environ: Mapping[str, str],
+    stop: _Stop,
+    *,
+    watch: bool,
+) -> int:
     """One session, and around it what others see of it and ask it."""
     journal = Journal(
         state_directory(settings.config.root), lambda problem: bus(ContextNotice(notice=problem))
     )
     hub = Hub()
     control = Control(engine, lambda: settings.config, hub, lambda: stop.ask("devbox down", 0))
-    bus = Bus(stop.renderer, journal, hub, control, stop.notify)
+    beside = Beside(lambda event: bus(event), environ)
+    bus = Bus(stop.renderer, journal, hub, control, stop.notify, beside)
     try:
-        async with control_api(directory, control):
+        async with control_api(lock.directory, control):
             try:
-                return await _run(engine, settings, HostPorts(engine, directory), bus, control, stop, watch)
+                return await _run(engine, settings, lock, beside, bus, control, stop, watch)
             finally:
+                await beside.close()
                 hub.close()
     finally:
         journal.close()
@@ -119,19 +149,21 @@ async def _serve(engine: Engine, settings: Settings, directory: Path, stop: _Sto
 async def _run(
     engine: Engine,
     settings: Settings,
-    ports: HostPorts,
+    lock: ProjectLock,
+    beside: Beside,
     bus: Bus,
     control: Control,
     stop: _Stop,
     watch: bool,
 ) -> int:
+    ports = HostPorts(engine, lock.directory)
     logs = LogFollowers(engine, bus)
     running = looping = False
     source: Source | None = None
     try:
         info = await engine.info()
         tools = Tools(engine, info, Frontends(engine), ports, logs, bus)
-        async with Project(settings, ports) as project:
+        async with Project(settings, ports, beside.follow) as project, _keeping(lock):
             source = await project.read()
             refuse_own_output(output_files(settings.config.context), source.snapshot)
             memory = await recall(engine, settings.config)
@@ -142,6 +174,7 @@ async def _run(
             serving = await adopt(engine, info, ports, settings.config, memory, pointed)
             _announce(bus, settings, f"{info.name} {info.version}", ports, serving)
             looping = True
+            await beside.begin(settings.config)
             loop = Loop(project, tools, watch=watch)
             control.governs(loop)
             await loop.run(serving, memory.last_number)
@@ -215,7 +248,7 @@ async def _end(engine: Engine, settings: Settings, ports: HostPorts, renderer: R
         await take_down(engine, settings.config, ports, volumes=False)
         await remove_superseded_images(engine, settings.config, ())
     except EngineError as error:
-        renderer.message(f"the application may still run: {error} (devbox down removes it later)")
+        renderer.last_word(f"the application may still run: {error} (devbox down removes it later)")
         await release_ports(ports, settings.config.root)
 
 

@@ -29,8 +29,10 @@ class Settings:
     """
 
     def __init__(self, root: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> None:
-        self._root, self._flags, self._environ = root, flags, environ
+        self._flags, self._environ = flags, environ
         self.config = load(root, flags, environ)
+        # A relative path would lead after a folder that is moved, and nowhere once it is deleted.
+        self._root = self.config.root
         # Nothing yet: only a load after the look at the files is sure to have read what was seen.
         self._seen: dict[Path, bytes | None] = {}
         self._refused = ""
@@ -38,9 +40,12 @@ class Settings:
     def reload(self) -> bool:
         """True where the files changed and gave another Config; raises ConfigError once for a bad change.
 
+        While the project's folder is gone, nothing changed: whoever reads the build context says so.
         What was refused is tried again each time: it may be mended by what no settings file tells, a folder
         that was missing.
         """
+        if not self._root.is_dir():
+            return False
         stamp = self._stamp()
         changed = stamp != self._seen
         if not changed and not self._refused:

@@ -11,7 +11,7 @@ from devbox.build.staging import survey
 from devbox.daemon.fit import fit
 from devbox.daemon.tools import Tools
 from devbox.daemon.work import Identity, Serving, Source
-from devbox.engine.protocol import ContainerSpec, ImageFacts
+from devbox.engine.values import ContainerSpec, ImageFacts
 from devbox.errors import StandbyFailed
 from devbox.events import StandbyChanged
 from devbox.model import Cold, Staging
@@ -130,6 +130,10 @@ class Standbys:
         self._spare, self._why_none = None, NOT_YET
         return replace(spare, certain=staging) if spare.making.done() else spare
 
+    def try_again(self) -> None:
+        """What kept a standby from being made may be over: its application has started anew."""
+        self._refused = None
+
     def set_aside(self, why: str) -> None:
         """The standby goes, and there is none for this reason until another one is made."""
         self._made_from = None
@@ -230,7 +234,7 @@ class Standbys:
     def _spec(self, serving: Serving, source: Source, image: ImageFacts, launch: Launch) -> ContainerSpec:
         config = source.config
         ports = self._tools.ports.mappings
-        application = container_spec(config, image, serving.revision, self._tools.info, ports)
+        application = container_spec(config, image, serving.revision, self._tools.info, ports, serving.record)
         name = f"devbox-{config.project}-standby-{uuid.uuid4().hex[:8]}"
         environment = {**launch.environment, **wire.environment(launch.environment)}
         return standby_spec(application, name, launch.argv, environment, launch.cwd)

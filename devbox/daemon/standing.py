@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import Literal
 
+from devbox.endings import how_it_ended
 from devbox.events import (
     BACK_TO,
     AppExited,
@@ -116,15 +117,14 @@ def _(event: ReleaseServed, standing: Standing) -> Standing:
         image=event.image,
         urls=standing.urls or (event.url,),
         # It serves now, or was made from what served before.
-        standby=standing.standby and event.strategy == "restart",
+        standby=standing.standby and event.strategy in ("restart", "restarted"),
     )
 
 
 @_apply.register
 def _(event: AppExited, standing: Standing) -> Standing:
-    what = f"revision {event.revision} exited with status {event.exit_status}"
-    cause = "it ran out of memory" if event.out_of_memory else ""
-    failure = Failure(what=what, cause=cause, log=event.log, exit_status=event.exit_status)
+    how = how_it_ended(event.exit_status, killed=event.out_of_memory, limit=event.memory_limit)
+    failure = Failure(what=f"revision {event.revision} {how}", log=event.log, exit_status=event.exit_status)
     return replace(standing, failed=event.revision, failure=failure, revision=0, image="")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,15 @@ from pydantic import BaseModel, ConfigDict
 
 from devbox.config import Config
 from devbox.daemon.api.ask import ask
-from devbox.daemon.lock import holder, runtime_directories, runtime_directory
-from devbox.engine.protocol import ContainerFacts
+from devbox.daemon.known import config_of
+from devbox.daemon.lock import holder, runtime_directories, runtime_directory, state_directory_of
+from devbox.engine.values import ContainerFacts
 from devbox.errors import DevboxError
 from devbox.gate import client as gates
 from devbox.gate.wire import RouteState
 from devbox.model import Backend, PortMapping
 from devbox.release.ports import browser_url
+from devbox.report.glance import known_project
 
 _TELLS_WITHIN = 5.0
 _AS_TOLD = (
@@ -30,6 +33,7 @@ class Status(BaseModel):
     """One project at one moment; `state` is "serving", "starting" (a daemon runs, nothing serves yet),
     "failed" (nothing serves, for `reason`) or "stopped"; `revision` is 0 where nothing serves.
 
+    `elsewhere` are other folders that run under the project's name, looked for where no devbox runs this one.
     The rest only a running devbox knows: `building` is the build in the making, 0 where none is; `failed` the
     build or revision that the newest save, or the application, ended with, for `failure`, until that is
     healed.
@@ -47,6 +51,7 @@ class Status(BaseModel):
     reason: str = ""
     daemon: int | None = None
     gate: int | None = None
+    elsewhere: tuple[str, ...] = ()
     building: int = 0
     failed: int = 0
     failure: Mapping[str, Any] | None = None
@@ -66,10 +71,24 @@ async def read_status(config: Config) -> Status:
 
 
 async def read_every_status() -> tuple[Status, ...]:
-    """The status of every project that a devbox of this user runs, by name."""
-    running = [(path, pid) for path in runtime_directories() if (pid := holder(path)) is not None]
-    found = await asyncio.gather(*(_told(path, pid) for path, pid in running))
+    """The status of every project that a devbox of this user runs, or left running when it was killed, by
+    name."""
+    found = await asyncio.gather(*map(_one_of_all, runtime_directories()))
     return tuple(sorted((status for status in found if status is not None), key=lambda each: each.project))
+
+
+async def _one_of_all(directory: Path) -> Status | None:
+    daemon = holder(directory)
+    if daemon is not None:
+        return await _told(directory, daemon)
+    known = known_project(state_directory_of(directory))
+    if known is None:
+        return None
+    try:
+        found = await _found(config_of(Path(known.root), os.environ), directory, None)
+    except DevboxError:
+        return None
+    return found if found.state != "stopped" else None
 
 
 async def _told(directory: Path, daemon: int) -> Status | None:
@@ -93,7 +112,7 @@ def _sentence(failure: Mapping[str, Any]) -> str:
 
 async def _found(config: Config, directory: Path, daemon: int | None) -> Status:
     # Slow to import, and a running devbox knows all of it.
-    from devbox.daemon.memory import recall, revision_of, serving_container
+    from devbox.daemon.memory import other_user, recall, revision_of, running_elsewhere, serving_container
     from devbox.engine import connect
 
     routes, gate, reason = await _gate(directory)
@@ -104,11 +123,20 @@ async def _found(config: Config, directory: Path, daemon: int | None) -> Status:
         await engine.close()
     pointed = _pointed(routes)
     container = serving_container(memory, pointed)
+    user = other_user(memory, config)
+    if user is not None:
+        reason = f"user {user} runs it"
     serves = container is not None and (bool(pointed) or bool(container.published))
+    if serves:
+        state = "serving"
+    elif reason and user is None:
+        state = "failed"
+    else:
+        state = "starting" if daemon else "stopped"
     return Status(
         project=config.project,
         root=str(config.root),
-        state="serving" if serves else "failed" if reason else "starting" if daemon else "stopped",
+        state=state,
         revision=revision_of(container).number if container is not None and serves else 0,
         urls=_urls(routes, pointed, container),
         reason="" if serves else reason.removeprefix("devbox: "),
@@ -116,6 +144,7 @@ async def _found(config: Config, directory: Path, daemon: int | None) -> Status:
         image=container.image if container is not None else "",
         daemon=daemon,
         gate=gate,
+        elsewhere=running_elsewhere(memory.foreign, config),
     )
 
 

@@ -8,7 +8,8 @@ from devbox.build.filesync import Listings
 from devbox.build.frontend import Frontends
 from devbox.daemon.applog import LogFollowers
 from devbox.daemon.hostports import HostPorts
-from devbox.engine.protocol import Engine, EngineInfo
+from devbox.engine.protocol import Engine
+from devbox.engine.values import EngineInfo
 from devbox.events import Emit
 
 

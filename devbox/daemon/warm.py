@@ -9,7 +9,7 @@ from devbox.build.context import read_staged
 from devbox.daemon.standbys import Claim
 from devbox.daemon.tools import Tools
 from devbox.daemon.work import Work
-from devbox.engine.protocol import ImageFacts
+from devbox.engine.values import ImageFacts
 from devbox.errors import EngineError, StandbyFailed, StartFailed
 from devbox.model import Cold, StagedFile, Staging
 from devbox.release.carry import shielded
@@ -86,4 +86,5 @@ class WarmBoot:
             files,
             self._readiness(made.image),
             lambda container: self._tools.logs.follow(container, work.number),
+            tuple(network for network in source.config.networks if network.aliases),
         )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from devbox.build.dockerfile import Dockerfile
 from devbox.config import Config
+from devbox.daemon.beforestart import Steps
 from devbox.model import Backend, Plan, Revision, Snapshot
 
 SETTINGS_CHANGED = "settings changed"
@@ -89,7 +90,8 @@ class Work:
     `first_seen` is when the first write that it answers to was seen, `detect` the seconds from there to the
     decision. With `insist` the result serves even if the disk moved on meanwhile: a tree that never comes
     to rest must not keep the old code serving for good. `pull` fetches base images anew. `changed` are the
-    paths of the build context without which it would have been the last build again.
+    paths of the build context without which it would have been the last build again. `steps` come before the
+    start.
     """
 
     number: int
@@ -102,6 +104,7 @@ class Work:
     pull: bool = False
     again: Again | None = None
     changed: tuple[str, ...] = ()
+    steps: Steps = field(default_factory=Steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,8 @@ class Serving:
     """The container that serves, its name, and where.
 
     `boot` is how long its start took, in seconds, infinite where nobody saw it; `bases` are the ids of the
-    images that its own was built upon, empty where that is not known.
+    images that its own was built upon, empty where that is not known. `record` is that of the commands which
+    have succeeded before it, `started` the engine's time at which the container was started.
     """
 
     revision: Revision
@@ -120,6 +124,8 @@ class Serving:
     alive: bool = True
     boot: float = math.inf
     bases: tuple[str, ...] = ()
+    record: str = ""
+    started: float = 0.0
 
     @property
     def identity(self) -> Identity:

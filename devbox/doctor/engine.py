@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from devbox.doctor.facts import Answer, Base
 from devbox.doctor.finding import ENGINE, Finding, failure, ok, warning
 from devbox.doctor.words import number, some, span
-from devbox.engine.protocol import EngineInfo
+from devbox.engine.values import EngineInfo
 from devbox.errors import DevboxError, EngineRefused, PullFailed
 
 BUILDKIT, IMAGE_STORE, BASE_IMAGE, CLOCK = "buildkit", "image store", "base image", "clock"

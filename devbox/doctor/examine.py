@@ -21,7 +21,7 @@ from devbox.doctor.facts import Answer
 from devbox.doctor.finding import ENGINE, SETTINGS, Diagnosis, Finding, Skipped, failure, ok, skipped, warning
 from devbox.engine import connect
 from devbox.engine.protocol import Engine
-from devbox.errors import ConfigError, DevboxError
+from devbox.errors import ConfigError, DevboxError, UsageError
 from devbox.watch import Survey
 
 T = TypeVar("T")
@@ -67,6 +67,9 @@ async def _made(name: str, check: Check) -> Sequence[Found]:
     try:
         async with asyncio.timeout(_CHECK_SECONDS):
             return await check()
+    except UsageError as error:
+        # It would end devbox up as well.
+        return [failure(name, str(error), error.hint or "put that right")]
     except Exception as error:  # noqa: BLE001 - a mistake in one check must not take the others with it
         return [warning(name, f"could not be looked at: {_in_words(error)}", "run devbox doctor again")]
 

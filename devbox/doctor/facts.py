@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from devbox.engine.protocol import EngineInfo
+from devbox.engine.values import EngineInfo
 from devbox.errors import DevboxError, PortTaken
 from devbox.model import PortMapping
 
@@ -66,7 +66,9 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Occupants:
-    """Who has the project: the pid of its devbox, the other folder that uses its name."""
+    """Who has the project: the pid of its devbox, the other folder that uses its name, the other user who
+    runs it."""
 
     daemon: int | None = None
     foreign: str = ""
+    user: str = ""

@@ -18,10 +18,11 @@ from devbox.build.context import tar_stream
 from devbox.config import Config
 from devbox.daemon.lock import holder, runtime_directory
 from devbox.daemon.lookover import on_thread
-from devbox.daemon.memory import recall
+from devbox.daemon.memory import other_user, recall
 from devbox.daemon.portowner import name_owner
 from devbox.doctor.facts import Answer, Base, Occupants, Port, Room, Watching
-from devbox.engine.protocol import BuildRequest, Engine, EngineInfo
+from devbox.engine.protocol import Engine
+from devbox.engine.values import BuildRequest, EngineInfo
 from devbox.errors import EngineError, EngineRefused, GateError, PullFailed
 from devbox.gate import client as gates
 from devbox.model import LABEL_ROOT, PortMapping, Snapshot
@@ -142,8 +143,11 @@ async def _base(engine: Engine, image: str) -> Base:
 async def occupants(engine: Engine | None, config: Config) -> Occupants:
     """Who runs the project, and who else uses its name as far as the engine knows."""
     daemon = holder(runtime_directory(config.root))
-    foreign = (await recall(engine, config)).foreign if engine is not None else ()
-    return Occupants(daemon, foreign[0].labels[LABEL_ROOT] if foreign else "")
+    if engine is None:
+        return Occupants(daemon)
+    memory = await recall(engine, config)
+    foreign = memory.foreign[0].labels[LABEL_ROOT] if memory.foreign else ""
+    return Occupants(daemon, foreign, other_user(memory, config) or "")
 
 
 async def ports(engine: Engine | None, config: Config, wanted: tuple[PortMapping, ...]) -> tuple[Port, ...]:

@@ -96,6 +96,12 @@ def _another(mapping: PortMapping) -> str:
 
 def occupants(project: str, found: Occupants) -> Finding:
     """Whether the project's name is its own, and who runs it."""
+    if found.user:
+        return failure(
+            PROJECT,
+            f"user {found.user} runs this project",
+            f"work in a folder of your own, or run devbox down as {found.user}",
+        )
     if found.foreign:
         return failure(
             PROJECT,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Literal
 
-from devbox.engine.protocol import LogLine
+from devbox.engine.values import LogLine
 
 LONGEST_LINE = 64 * 1024
 Stream = Literal["stdout", "stderr"]

@@ -14,14 +14,16 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from docker import APIClient
 
-from devbox.engine import facts, handshake, logins, objects, streams
+from devbox.engine import facts, handshake, logins, networks, objects, streams
 from devbox.engine.address import Address
 from devbox.engine.attach import Attachments
 from devbox.engine.calls import Calls
 from devbox.engine.connections import Attached, Console, Terminal
 from devbox.engine.console import Consoles
 from devbox.engine.handover import HandedOver, Handovers
-from devbox.engine.protocol import (
+from devbox.engine.translate import translated
+from devbox.engine.transport import Transport
+from devbox.engine.values import (
     BuildRequest,
     ContainerFacts,
     ContainerSpec,
@@ -30,14 +32,14 @@ from devbox.engine.protocol import (
     ExecResult,
     ImageFacts,
     LogLine,
+    NetworkFacts,
     PullProgress,
     RegistryLogin,
     SessionOffer,
     VolumeFacts,
 )
-from devbox.engine.translate import translated
-from devbox.engine.transport import Transport
 from devbox.errors import ConfigError, EngineError, EngineUnreachable, NotFound
+from devbox.model import NetworkAttachment, RestartPolicy
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -181,6 +183,15 @@ class DockerEngine:
         """Gives the container another name; raises Conflict when the name is taken, NotFound."""
         await self._do(f"cannot rename {facts.short(container)}", objects.rename, container, name)
 
+    async def restart_policy(self, container: str, policy: RestartPolicy) -> None:
+        """Sets when the engine starts the container again; raises NotFound."""
+        await self._do(
+            f"cannot set the restart policy of {facts.short(container)}",
+            objects.restart_policy,
+            container,
+            policy,
+        )
+
     async def exists(self, container: str, path: str) -> bool:
         """Whether the container's file system, mounts aside, has this absolute path (links not followed)."""
         return await self._do(f"cannot look into {facts.short(container)}", objects.exists, container, path)
@@ -257,6 +268,23 @@ class DockerEngine:
     async def remove_volume(self, name: str) -> None:
         """Removes the volume; gone already is fine; raises Conflict when in use."""
         await self._do(f"cannot remove volume {name}", objects.remove_volume, name)
+
+    async def networks(self, project: str) -> tuple[NetworkFacts, ...]:
+        """All networks labelled with `project`."""
+        return await self._do("cannot list networks", networks.networks, project)
+
+    async def ensure_network(self, name: str, labels: Mapping[str, str]) -> None:
+        """Creates the network unless one of that name exists; an existing one keeps its labels."""
+        await self._do(f"cannot create network {name}", networks.ensure_network, name, labels)
+
+    async def remove_network(self, name: str) -> None:
+        """Removes the network; gone already is fine; raises Conflict when a running container is in it."""
+        await self._do(f"cannot remove network {name}", networks.remove_network, name)
+
+    async def join_again(self, container: str, attachments: tuple[NetworkAttachment, ...]) -> None:
+        """Takes the container out of each network and into it again, now with these aliases."""
+        what = f"cannot connect {facts.short(container)} to its networks"
+        await self._do(what, networks.join_again, container, attachments)
 
     async def publisher(self, port: int, protocol: str) -> str:
         """Name of the container that publishes this host port, '' where none does."""

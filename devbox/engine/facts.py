@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from devbox.engine.protocol import ContainerFacts, EngineEvent, EngineInfo, ImageFacts, VolumeFacts
-from devbox.model import Backend, PortMapping, VolumeMount
+from devbox.engine.values import ContainerFacts, EngineEvent, EngineInfo, ImageFacts, VolumeFacts
+from devbox.model import Backend, PortMapping, RestartPolicy, VolumeMount
 
 # The SDK types every answer as a bare dict; this alias marks where that ends.
 Json = Mapping[str, Any]
@@ -113,7 +113,8 @@ def image_age(data: Json) -> float:
 def container(data: Json) -> ContainerFacts:
     """A container from its inspection."""
     state, config = data.get("State") or {}, data.get("Config") or {}
-    network = data.get("NetworkSettings") or {}
+    network, host = data.get("NetworkSettings") or {}, data.get("HostConfig") or {}
+    addresses = _addresses(network)
     return ContainerFacts(
         id=data["Id"],
         name=data.get("Name", "").removeprefix("/"),
@@ -122,10 +123,14 @@ def container(data: Json) -> ContainerFacts:
         labels=dict(config.get("Labels") or {}),
         exit_status=state.get("ExitCode", 0),
         out_of_memory=bool(state.get("OOMKilled")),
-        address=_address(network),
+        address=addresses[0] if addresses else "",
         published=_published(network.get("Ports") or {}),
         mounts=tuple(_mount(mount) for mount in data.get("Mounts") or ()),
         command=(*_words(config.get("Entrypoint")), *_words(config.get("Cmd"))),
+        addresses=addresses,
+        started=_seconds(state.get("StartedAt")),
+        memory=int(host.get("Memory") or 0),
+        restart=_policy(host.get("RestartPolicy") or {}),
     )
 
 
@@ -139,7 +144,9 @@ def event(data: Json) -> EngineEvent:
     actor = data.get("Actor") or {}
     attributes = actor.get("Attributes") or {}
     labels = {key: value for key, value in attributes.items() if key.startswith(_OUR_LABELS)}
-    return EngineEvent(str(data.get("Action", "")), str(actor.get("ID", "")), labels)
+    status = str(attributes.get("exitCode", ""))
+    ended = int(status) if status.isdecimal() else None
+    return EngineEvent(str(data.get("Action", "")), str(actor.get("ID", "")), labels, ended)
 
 
 def publisher(listing: Iterable[Json], port: int, protocol: str) -> str:
@@ -151,11 +158,14 @@ def publisher(listing: Iterable[Json], port: int, protocol: str) -> str:
     return ""
 
 
-def _address(network: Json) -> str:
-    for attached in (network.get("Networks") or {}).values():
-        if attached and attached.get("IPAddress"):
-            return str(attached["IPAddress"])
-    return str(network.get("IPAddress") or "")
+def _addresses(network: Json) -> tuple[str, ...]:
+    attached = (network.get("Networks") or {}).values()
+    found = [str(each["IPAddress"]) for each in attached if each and each.get("IPAddress")]
+    return tuple(found or filter(None, (str(network.get("IPAddress") or ""),)))
+
+
+def _policy(policy: Json) -> RestartPolicy:
+    return RestartPolicy(policy.get("Name") or "no", int(policy.get("MaximumRetryCount") or 0))
 
 
 def _published(ports: Mapping[str, list[dict[str, str]] | None]) -> dict[str, tuple[Backend, ...]]:

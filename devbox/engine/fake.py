@@ -7,38 +7,34 @@ engine.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
 
 from devbox.engine.connections import Terminal
+from devbox.engine.fake_builder import FakeBuilder
 from devbox.engine.fake_console import FakeConsole
 from devbox.engine.fake_container import Behaviour, FakeContainer
 from devbox.engine.fake_containers import FakeContainers
-from devbox.engine.fake_images import FakeBuild, FakeImages
-from devbox.engine.fake_presence import Listeners, Presence
-from devbox.engine.fake_sessions import FakeSession
+from devbox.engine.fake_images import FakeBuild
+from devbox.engine.fake_presence import Listeners
 from devbox.engine.fake_streams import FakeStreams, paths_in
-from devbox.engine.protocol import (
-    BuildRequest,
+from devbox.engine.values import (
     ContainerFacts,
     ContainerSpec,
     EngineEvent,
     EngineInfo,
     ExecResult,
-    ImageFacts,
     LogLine,
-    PullProgress,
-    RegistryLogin,
-    SessionOffer,
+    NetworkFacts,
     VolumeFacts,
 )
-from devbox.errors import Conflict, EngineRefused, PullFailed
-from devbox.model import LABEL_PROJECT
+from devbox.errors import Conflict, NotFound
+from devbox.model import LABEL_PROJECT, NetworkAttachment, RestartPolicy
 
 __all__ = ["Behaviour", "FakeBuild", "FakeEngine"]
 
 
-class FakeEngine:
+class FakeEngine(FakeBuilder):
     """An engine in memory. `add_image`, `registry`, `builds`, `taken_ports`, `lose` and `restore` script it.
 
     `builds` are the answers to builds in order, the last one stays. `registry` are the images that can be
@@ -47,26 +43,13 @@ class FakeEngine:
     """
 
     def __init__(self, info: EngineInfo | None = None) -> None:
+        super().__init__()
         self.identity = info or EngineInfo("Fake", "1.0", "1.51", "fake://", True, True)
-        self.builds: list[FakeBuild] = [FakeBuild()]
-        self.registry: dict[str, Behaviour] = {}
-        self.offline = False
-        self.journal: list[str] = []
-        self.cancelled: list[str] = []
-        self.sessions: list[FakeSession] = []
-        self.logins: dict[str, RegistryLogin] = {}
-        self.store = FakeImages()
         self._containers = FakeContainers(self.store)
         self.taken_ports = self._containers.taken_ports
         self._volumes: dict[str, VolumeFacts] = {}
+        self._networks: dict[str, NetworkFacts] = {}
         self._listeners = Listeners()
-        self._presence = Presence()
-
-    def add_image(
-        self, tag: str, behaviour: Behaviour | None = None, labels: Mapping[str, str] | None = None
-    ) -> str:
-        """Makes an image known under a tag, which it takes from any other, and returns its id."""
-        return self.store.add(tag, behaviour or Behaviour(), ImageFacts("", labels=dict(labels or {})))
 
     def lose(self) -> None:
         """The engine goes away: calls fail, streams break, events end."""
@@ -85,6 +68,18 @@ class FakeEngine:
         await found.end(exit_status, out_of_memory=out_of_memory)
         self._listeners.tell("die", found)
 
+    def scripted(self, container: str) -> FakeContainer:
+        """The container itself, for what no engine would be asked."""
+        return self._containers.existing(container)
+
+    def tell(self, action: str, container: str) -> None:
+        """Tells those who listen of something that happened to a container."""
+        self._listeners.tell(action, self.scripted(container))
+
+    async def kill_a_child(self, container: str) -> None:
+        """A process of a container is killed for the container's memory, and the container runs on."""
+        self.tell("oom", container)
+
     async def say(self, container: str, line: str, stream: str = "stdout") -> None:
         """A container writes a line."""
         await self._containers.existing(container).say(line, stream)
@@ -101,84 +96,12 @@ class FakeEngine:
         for container in self._containers:
             await container.end()
 
-    async def image(self, reference: str) -> ImageFacts | None:
-        """The image by id or tag, None where there is none."""
-        self._presence.check()
-        known = self.store.find(reference)
-        return known[0] if known else None
-
-    async def images(self, project: str) -> tuple[ImageFacts, ...]:
-        """All images labelled with `project`, newest first."""
-        self._presence.check()
-        return self.store.of(project)
-
-    async def pull(self, reference: str) -> AsyncGenerator[PullProgress, None]:
-        """Pulls what `registry` has; raises PullFailed for anything else."""
-        self._presence.check()
-        if reference not in self.registry:
-            raise PullFailed(f"cannot pull {reference}", cause="the fake registry does not have it")
-        yield PullProgress("Downloading", 50, 100)
-        yield PullProgress("Download complete", 100, 100)
-        self.add_image(reference, self.registry[reference])
-
-    async def ask_registry(self, reference: str) -> None:
-        """Returns for what `registry` has; else PullFailed, or EngineRefused when offline."""
-        self._presence.check()
-        if self.offline:
-            raise EngineRefused(f"cannot pull {reference}", cause="the test said that it is offline")
-        if reference not in self.registry:
-            raise PullFailed(f"cannot pull {reference}", cause="the fake registry does not have it")
-
-    async def registries(self) -> frozenset[str]:
-        """The hosts in `logins`."""
-        return frozenset(self.logins)
-
-    async def login(self, registry: str) -> RegistryLogin | None:
-        """What `logins` holds."""
-        return self.logins.get(registry)
-
     async def remove_image(self, reference: str) -> None:
         """Removes a tag, and the image with its last one; raises Conflict when in use."""
         self._presence.check()
         used = {container.facts().image for container in self._containers}
         if self.store.remove(reference, used):
             self.journal.append(f"remove image {reference}")
-
-    async def build(
-        self, request: BuildRequest, context: Iterator[bytes]
-    ) -> AsyncGenerator[Mapping[str, object], None]:
-        """Answers with the next of `builds`; abandoning it puts its id on `cancelled`."""
-        self._presence.check()
-        sent = b"".join(context)
-        answer = self.builds.pop(0) if len(self.builds) > 1 else self.builds[0]
-        messages = answer.given(request, sent)
-        self.journal.append(f"build {request.tag}")
-        ended = False
-        try:
-            for message in messages:
-                yield message
-            if answer.proceed is not None:
-                await self._presence.unless_gone(answer.proceed.wait())
-            if not any("error" in message for message in messages):
-                name = self.add_image(request.tag, answer.behaviour, labels=request.labels)
-                yield {"id": "moby.image.id", "aux": {"ID": name}}
-            ended = True
-        finally:
-            if not ended:
-                self.cancelled.append(request.build_id)
-
-    async def cancel_build(self, build_id: str) -> None:
-        """Notes that the build was cancelled."""
-        self._presence.check()
-        self.cancelled.append(build_id)
-
-    async def session(self, offer: SessionOffer, served: asyncio.Protocol) -> FakeSession:
-        """Opens a session whose other end is in `sessions`."""
-        self._presence.check()
-        session = FakeSession(offer, served)
-        await session.open()
-        self.sessions.append(session)
-        return session
 
     async def containers(self, project: str) -> tuple[ContainerFacts, ...]:
         """All containers labelled with `project`, newest first."""
@@ -194,6 +117,11 @@ class FakeEngine:
     async def create(self, spec: ContainerSpec) -> str:
         """Creates a container; raises Conflict, NotFound (no image), ConfigError (nothing to mount)."""
         self._presence.check()
+        for network in spec.networks:
+            if network.name != "bridge" and network.name not in self._networks:
+                raise NotFound(
+                    f"cannot create container {spec.name}", cause=f"network {network.name} not found"
+                )
         made = await self._containers.create(spec)
         for mounted in made.facts().mounts:
             if mounted.kind == "volume":
@@ -318,6 +246,41 @@ class FakeEngine:
             if any(mount.source == name for mount in known.facts().mounts):
                 raise Conflict(f"cannot remove volume {name}", cause=f"{known.name} uses it")
         self._volumes.pop(name, None)
+
+    async def networks(self, project: str) -> tuple[NetworkFacts, ...]:
+        """All networks labelled with `project`."""
+        self._presence.check()
+        used = {name for container in self._containers for name in container.networks}
+        return tuple(
+            replace(known, used=known.name in used)
+            for known in self._networks.values()
+            if known.labels.get(LABEL_PROJECT) == project
+        )
+
+    async def ensure_network(self, name: str, labels: Mapping[str, str]) -> None:
+        """Creates the network unless one of that name exists."""
+        self._presence.check()
+        self._networks.setdefault(name, NetworkFacts(name, dict(labels)))
+
+    async def remove_network(self, name: str) -> None:
+        """Removes the network; gone already is fine; raises Conflict when a running container is in it."""
+        self._presence.check()
+        for known in self._containers:
+            if known.status == "running" and name in known.networks:
+                raise Conflict(f"cannot remove network {name}", cause=f"{known.name} is in it")
+        self._networks.pop(name, None)
+
+    async def join_again(self, container: str, attachments: tuple[NetworkAttachment, ...]) -> None:
+        """Gives the container these aliases."""
+        self._presence.check()
+        known = self._containers.existing(container)
+        known.networks |= {network.name: network.aliases for network in attachments}
+        self._note("join again", known)
+
+    async def restart_policy(self, container: str, policy: RestartPolicy) -> None:
+        """Remembers the policy; a fake container is started again by the test."""
+        self._presence.check()
+        self._containers.existing(container).restart = policy
 
     async def publisher(self, port: int, protocol: str) -> str:
         """Name of the container that publishes this host port, '' where none does."""

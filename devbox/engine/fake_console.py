@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from devbox.engine.connections import Terminal
-from devbox.engine.protocol import ExecResult
+from devbox.engine.values import ExecResult
 
 
 class FakeConsole:

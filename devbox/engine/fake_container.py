@@ -9,9 +9,9 @@ from bisect import bisect_left
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
-from devbox.engine.protocol import ContainerFacts, ContainerSpec, ExecResult, ImageFacts, LogLine
+from devbox.engine.values import ContainerFacts, ContainerSpec, ExecResult, ImageFacts, LogLine
 from devbox.errors import Conflict
-from devbox.model import Backend, VolumeMount
+from devbox.model import Backend, RestartPolicy, VolumeMount
 
 _KILLED = 137
 
@@ -23,6 +23,7 @@ class Behaviour:
     Once started it writes `log` to stdout, then ends with status `exits` if that is set; else, where
     `listens`, it answers any request on `port` with `text` and HTTP status `status`. `executes` are the
     answers to commands run inside it, None for one that never ends; an unknown command gives status 0.
+    A container that is begun with one of the commands `runs` does that instead: it writes and ends.
 
     With `echoes` it writes each line of its standard input to stdout, and ends with status 0 when that ends.
     A container made with `stdin` writes, for each such line, what `stdin` gives for it; with `listens_after`
@@ -38,6 +39,7 @@ class Behaviour:
     exits: int | None = None
     out_of_memory: bool = False
     executes: Mapping[tuple[str, ...], ExecResult | None] = field(default_factory=dict)
+    runs: Mapping[tuple[str, ...], ExecResult | None] = field(default_factory=dict)
     echoes: bool = False
     stdin: Callable[[bytes], tuple[str, ...]] | None = None
     listens_after: bytes | None = None
@@ -57,6 +59,10 @@ class FakeContainer:
         self.removed = False
         self.name = spec.name
         self.files: set[str] = set()
+        self.networks = {network.name: network.aliases for network in spec.networks}
+        self.restart = RestartPolicy()
+        self.started = 0.0
+        self._ends = 0
         # The engine gives a container its image's labels, its own over them.
         self.labels = {**image.labels, **spec.labels}
         self._image = image.id
@@ -87,6 +93,10 @@ class FakeContainer:
             published=dict(self._published) if running else {},
             mounts=tuple(self._mount(mount) for mount in self.spec.mounts),
             command=self._command,
+            addresses=(self._address,) if running else (),
+            memory=self.spec.memory,
+            started=self.started,
+            restart=self.restart,
         )
 
     def _mount(self, mount: VolumeMount) -> VolumeMount:
@@ -99,7 +109,10 @@ class FakeContainer:
         """Plays the behaviour; an image that exits at once has started all the same."""
         if self.status == "running":
             return
-        self.status, self.exit_status = "running", 0
+        self.status, self.exit_status, self.started = "running", 0, time.time()
+        if self._command in self.behaviour.runs:
+            await self._run(self.behaviour.runs[self._command])
+            return
         for line in self.behaviour.log:
             await self.say(line)
         if self.behaviour.exits is not None:
@@ -110,6 +123,12 @@ class FakeContainer:
         async with self._changed:
             self._changed.notify_all()
         await self._hear()
+
+    async def _run(self, result: ExecResult | None) -> None:
+        if result is not None:
+            for line in result.output.splitlines():
+                await self.say(line)
+            await self.end(result.exit_status)
 
     async def give(self, data: bytes) -> None:
         """Takes bytes on its standard input, once it runs; raises Conflict when it has ended."""
@@ -185,6 +204,7 @@ class FakeContainer:
         self._published.clear()
         async with self._changed:
             self.status, self.exit_status, self.out_of_memory = "exited", exit_status, out_of_memory
+            self._ends += 1
             self._changed.notify_all()
 
     async def remove(self) -> None:
@@ -195,9 +215,10 @@ class FakeContainer:
             self._changed.notify_all()
 
     async def ended(self) -> None:
-        """Returns once it has been started and has ended, or is removed."""
+        """Returns once it has been started and has ended, also where it runs again by then, or is removed."""
         async with self._changed:
-            await self._changed.wait_for(self._over)
+            before = self._ends
+            await self._changed.wait_for(lambda: self._over() or self._ends > before)
 
     async def execute(self, command: tuple[str, ...], bound: float) -> ExecResult:
         """What the behaviour says of a command; one that never ends gives 124 after `bound` seconds."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from devbox.engine.fake_container import FakeContainer
 from devbox.engine.fake_images import FakeImages
-from devbox.engine.protocol import ContainerSpec
+from devbox.engine.values import ContainerSpec
 from devbox.errors import ConfigError, Conflict, NotFound, PortTaken
 from devbox.model import LABEL_PROJECT
 

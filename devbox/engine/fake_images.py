@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from devbox.engine.fake_container import Behaviour
-from devbox.engine.protocol import BuildRequest, ImageFacts
+from devbox.engine.values import BuildRequest, ImageFacts
 from devbox.errors import Conflict
 from devbox.model import LABEL_PROJECT
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Coroutine
 from typing import TypeVar
 
 from devbox.engine.fake_container import FakeContainer
-from devbox.engine.protocol import EngineEvent
+from devbox.engine.values import EngineEvent
 from devbox.errors import EngineUnreachable
 from devbox.model import LABEL_PROJECT
 
@@ -61,7 +61,8 @@ class Listeners:
         ours = {key: value for key, value in container.labels.items() if key.startswith("dev.devbox.")}
         if LABEL_PROJECT in ours:
             for queue in self._queues:
-                queue.put_nowait(EngineEvent(action, container.id, ours))
+                ended = container.exit_status if action == "die" else None
+                queue.put_nowait(EngineEvent(action, container.id, ours, ended))
 
     def end(self) -> None:
         """Ends every stream of events."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 
-from devbox.engine.protocol import SessionOffer
+from devbox.engine.values import SessionOffer
 
 
 class FakeSession(asyncio.Protocol):

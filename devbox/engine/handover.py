@@ -12,9 +12,9 @@ import socket
 from functools import partial
 
 from devbox.engine.calls import Calls
-from devbox.engine.protocol import SessionOffer
 from devbox.engine.transport import Transport
 from devbox.engine.upgrade import Upgraded, Upgrades
+from devbox.engine.values import SessionOffer
 
 
 class HandedOver(Upgraded):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from devbox.engine import facts
-from devbox.engine.protocol import EngineInfo
 from devbox.engine.translate import translated
 from devbox.engine.transport import Transport
+from devbox.engine.values import EngineInfo
 from devbox.errors import EngineUnreachable
 
 # Seconds until a question here is given up.

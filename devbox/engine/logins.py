@@ -14,7 +14,7 @@ import docker.auth
 import docker.errors
 from docker.credentials.errors import StoreError
 
-from devbox.engine.protocol import RegistryLogin
+from devbox.engine.values import RegistryLogin
 from devbox.errors import ConfigError
 
 # The error that follows says it too, and where it belongs.

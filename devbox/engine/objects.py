@@ -12,19 +12,27 @@ from urllib.parse import quote
 
 import docker.errors
 from docker import APIClient
-from docker.types import Mount
+from docker.types import Healthcheck, Mount, NetworkingConfig
 from docker.utils import parse_repository_tag
 
-from devbox.engine import facts, logins, translate
+from devbox.engine import facts, logins, networks, translate
 from devbox.engine.calls import pause
-from devbox.engine.protocol import ContainerFacts, ContainerSpec, ImageFacts, VolumeFacts
 from devbox.engine.transport import READ_SECONDS
-from devbox.model import LABEL_PROJECT, PortMapping, VolumeMount
+from devbox.engine.values import ContainerFacts, ContainerSpec, ImageFacts, VolumeFacts
+from devbox.model import (
+    LABEL_PROJECT,
+    HealthCheck,
+    NetworkAttachment,
+    PortMapping,
+    RestartPolicy,
+    VolumeMount,
+)
 
 # Seconds that a removal which somebody else began may take, and between two looks at it.
 _REMOVAL_SECONDS = 10.0
 _REMOVAL_POLL = 0.05
 _NOT_FOUND = 404
+_NANOSECONDS = 1_000_000_000
 # What the engine says, with status 500, of a path that leads through a file.
 _BELOW_A_FILE = "not a directory"
 _ROUND_IN_CIRCLES = "too many links"
@@ -110,10 +118,16 @@ def publisher(client: APIClient, port: int, protocol: str) -> str:
 
 def create(client: APIClient, spec: ContainerSpec) -> str:
     """Creates the container; its streams stay detached, its log goes where the engine's logs go."""
+    first, *others = spec.networks or (None,)
     host = client.create_host_config(
         init=spec.init,
         mounts=[_mount(mount) for mount in spec.mounts],
         port_bindings=_bindings(spec.ports),
+        tmpfs=dict(spec.tmpfs) or None,
+        mem_limit=spec.memory or None,
+        nano_cpus=round(spec.cpus * 1e9) or None,
+        extra_hosts=dict(spec.extra_hosts) or None,
+        network_mode=first.name if first is not None else None,
     )
     created = client.create_container(
         spec.image,
@@ -126,9 +140,42 @@ def create(client: APIClient, spec: ContainerSpec) -> str:
         environment=dict(spec.environment),
         labels=dict(spec.labels),
         ports=[(port.container_port, port.protocol) for port in spec.ports],
+        stop_signal=spec.stop_signal or None,
+        healthcheck=_health(spec.health) if spec.health is not None else None,
+        networking_config=_attached(client, first) if first is not None else None,
         host_config=host,
     )
-    return str(created["Id"])
+    container = str(created["Id"])
+    try:
+        # Older engines take only one network when a container is made.
+        for network in others:
+            networks.join(client, container, network)
+    except BaseException:
+        client.remove_container(container, force=True)
+        raise
+    return container
+
+
+def _attached(client: APIClient, network: NetworkAttachment) -> NetworkingConfig:
+    endpoint = client.create_endpoint_config(aliases=list(network.aliases) or None)
+    return NetworkingConfig({network.name: endpoint})  # type: ignore[arg-type] # so in the stubs
+
+
+def _health(check: HealthCheck) -> Healthcheck:
+    return Healthcheck(
+        test=list(check.test) or None,
+        interval=round(check.interval * _NANOSECONDS),
+        timeout=round(check.timeout * _NANOSECONDS),
+        start_period=round(check.start_period * _NANOSECONDS),
+        retries=check.retries,
+    )
+
+
+def restart_policy(client: APIClient, name: str, policy: RestartPolicy) -> None:
+    """Sets when the engine starts it again."""
+    wanted = {"Name": policy.name, "MaximumRetryCount": policy.retries}
+    # The stubs know only two of the policies.
+    client.update_container(name, restart_policy=wanted)  # type: ignore[arg-type]
 
 
 def put_files(client: APIClient, name: str, tar: bytes) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from devbox.engine.protocol import PullProgress
+from devbox.engine.values import PullProgress
 
 _COMPLETE = ("Download complete", "Pull complete", "Already exists", "Verifying Checksum", "Extracting")
 

@@ -1,4 +1,4 @@
-"""What the rest of devbox may ask of a container engine, and the frozen values it gets back.
+"""What the rest of devbox may ask of a container engine; the values it gives and gets are in `values`.
 
 Two things implement `Engine`: `docker.DockerEngine` (the real one) and `fake.FakeEngine` (in memory). One
 contract suite runs against both. Every method raises only errors of `devbox.errors`: EngineUnreachable
@@ -9,183 +9,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Protocol
 
 from devbox.engine.connections import Attached, Connected, Console, Terminal
-from devbox.model import Backend, PortMapping, VolumeMount
-
-
-@dataclass(frozen=True, slots=True)
-class EngineInfo:
-    """The engine that answered.
-
-    `buildkit` is true where `POST /build?version=2` takes a tar body; `reaches_containers` where a
-    container's own address can be dialled from this machine; otherwise its ports must be published,
-    and `publish_host` is the address at which they then answer. `storage` is where it keeps images, on its
-    own machine, `clock` the time that it had when it answered, in seconds since the epoch; '' and 0 where it
-    does not tell.
-    """
-
-    name: str
-    version: str
-    api_version: str
-    address: str
-    buildkit: bool
-    reaches_containers: bool
-    publish_host: str = "127.0.0.1"
-    image_store: str = ""
-    storage: str = ""
-    clock: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class ImageFacts:
-    """An image as the engine knows it; `id` is its content id, `created` seconds since the epoch, `triggers`
-    the ONBUILD instructions that a build from it begins with."""
-
-    id: str
-    tags: tuple[str, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
-    created: float = 0.0
-    exposed: tuple[PortMapping, ...] = ()
-    volumes: tuple[str, ...] = ()
-    entrypoint: tuple[str, ...] = ()
-    command: tuple[str, ...] = ()
-    healthcheck: tuple[str, ...] = ()
-    working_directory: str = ""
-    user: str = ""
-    triggers: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ContainerSpec:
-    """Everything a container is created from.
-
-    `ports` are the container ports to publish on the host (empty behind the gate where the container's
-    own address is reachable). `init` puts a reaping PID 1 in front of the command. `entrypoint` and
-    `command` are the image's own where None (but an `entrypoint` leaves no command of the image's),
-    `working_directory` and `user` where ''. `stdin` opens its standard input for the one client that
-    attaches, and closes it when that client leaves.
-    """
-
-    name: str
-    image: str
-    labels: Mapping[str, str]
-    environment: Mapping[str, str] = field(default_factory=dict)
-    mounts: tuple[VolumeMount, ...] = ()
-    ports: tuple[PortMapping, ...] = ()
-    command: tuple[str, ...] | None = None
-    init: bool = True
-    entrypoint: tuple[str, ...] | None = None
-    working_directory: str = ""
-    user: str = ""
-    stdin: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ContainerFacts:
-    """A container as the engine knows it.
-
-    `status` is the engine's word ("created", "running", "exited", …). `address` is its own address on its
-    first network, '' while it has none. `published` maps "8000/tcp" to where the engine published it.
-    """
-
-    id: str
-    name: str
-    image: str
-    status: str
-    labels: Mapping[str, str] = field(default_factory=dict)
-    exit_status: int = 0
-    out_of_memory: bool = False
-    address: str = ""
-    published: Mapping[str, tuple[Backend, ...]] = field(default_factory=dict)
-    mounts: tuple[VolumeMount, ...] = ()
-    command: tuple[str, ...] = ()
-
-    @property
-    def running(self) -> bool:
-        return self.status == "running"
-
-
-@dataclass(frozen=True, slots=True)
-class VolumeFacts:
-    """A named volume."""
-
-    name: str
-    labels: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class PullProgress:
-    """Progress of a pull: bytes over all layers known so far, and the engine's word for what it does."""
-
-    status: str
-    current: int = 0
-    total: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """One line a container wrote, without its line end, undecodable bytes replaced."""
-
-    stream: Literal["stdout", "stderr"]
-    line: str
-
-
-@dataclass(frozen=True, slots=True)
-class ExecResult:
-    """What a command run inside a container gave back; `output` is both streams, decoded."""
-
-    exit_status: int
-    output: str
-
-
-@dataclass(frozen=True, slots=True)
-class EngineEvent:
-    """Something happened to a container: `action` is the engine's word ("die", "oom", "start", …)."""
-
-    action: str
-    container: str
-    labels: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class BuildRequest:
-    """One build. `buildkit` chooses the builder; `build_id` names it for `cancel_build`, `session` the open
-    session that BuildKit may ask, '' for none. With `fetches` it asks there for the context too, and takes
-    none from the request."""
-
-    build_id: str
-    tag: str
-    dockerfile: str
-    labels: Mapping[str, str]
-    target: str = ""
-    build_args: Mapping[str, str] = field(default_factory=dict)
-    no_cache: bool = False
-    network: str = ""
-    buildkit: bool = True
-    session: str = ""
-    fetches: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RegistryLogin:
-    """Who the user is to a registry; without a name, `secret` is a token that stands for both."""
-
-    username: str
-    secret: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class SessionOffer:
-    """What a session tells BuildKit of itself: `methods` are the paths of the gRPC methods it answers,
-    `shared_key` the same for sessions whose transferred files may be reused."""
-
-    id: str
-    name: str
-    methods: tuple[str, ...]
-    shared_key: str = ""
+from devbox.engine.values import (
+    BuildRequest,
+    ContainerFacts,
+    ContainerSpec,
+    EngineEvent,
+    EngineInfo,
+    ExecResult,
+    ImageFacts,
+    LogLine,
+    NetworkFacts,
+    PullProgress,
+    RegistryLogin,
+    SessionOffer,
+    VolumeFacts,
+)
+from devbox.model import NetworkAttachment, RestartPolicy
 
 
 class Engine(Protocol):
@@ -272,6 +114,10 @@ class Engine(Protocol):
         """Gives the container another name; raises Conflict when the name is taken, NotFound."""
         ...
 
+    async def restart_policy(self, container: str, policy: RestartPolicy) -> None:
+        """Sets when the engine starts the container again; raises NotFound."""
+        ...
+
     async def exists(self, container: str, path: str) -> bool:
         """Whether the container's file system, mounts aside, has this absolute path (links not followed)."""
         ...
@@ -321,6 +167,23 @@ class Engine(Protocol):
 
     async def remove_volume(self, name: str) -> None:
         """Removes the volume; gone already is fine; raises Conflict when in use."""
+        ...
+
+    async def networks(self, project: str) -> tuple[NetworkFacts, ...]:
+        """All networks labelled with `project`."""
+        ...
+
+    async def ensure_network(self, name: str, labels: Mapping[str, str]) -> None:
+        """Creates the network unless one of that name exists; an existing one keeps its labels."""
+        ...
+
+    async def remove_network(self, name: str) -> None:
+        """Removes the network; gone already is fine; raises Conflict when a running container is in it."""
+        ...
+
+    async def join_again(self, container: str, attachments: tuple[NetworkAttachment, ...]) -> None:
+        """Takes the container out of each network and into it again, now with these aliases: it gets other
+        addresses, and its open connections there end. Raises NotFound."""
         ...
 
     async def publisher(self, port: int, protocol: str) -> str:

@@ -15,9 +15,9 @@ from devbox.engine import facts, logins
 from devbox.engine.calls import pause
 from devbox.engine.decode import FRAME_HEADER, LineAssembler, SeenMessages, Stream, frame, json_messages
 from devbox.engine.progress import Layers
-from devbox.engine.protocol import BuildRequest, EngineEvent, LogLine, PullProgress
 from devbox.engine.translate import FOREIGN, refusal, translated
 from devbox.engine.transport import READ_SECONDS, Transport
+from devbox.engine.values import BuildRequest, EngineEvent, LogLine, PullProgress
 from devbox.model import LABEL_PROJECT
 
 # Connecting and sending have a bound; the answer may take as long as the work does.

@@ -69,6 +69,7 @@ _NO_BIND_SOURCE = re.compile(r"bind source path does not exist|mounts denied|pat
 _NOT_RUNNABLE = re.compile(
     r"OCI runtime create failed|failed to create (?:shim )?task|unable to start container", re.I
 )
+_IN_USE = re.compile(r"has active endpoints", re.I)
 _TOO_NEW = re.compile(r"client version .* is too (?:new|old)", re.I)
 _PULL_ADVICE = (
     (r"no active sessions", "the registry asks for a login that a build cannot give: pull the image first"),
@@ -166,7 +167,7 @@ def refusal(what: str, status: int, message: str, *, pulling: bool = False) -> D
         return ConfigError(what, cause=message, hint="create the path to mount, or correct it")
     if status == 404:
         return NotFound(what, cause=message, hint="somebody else may have removed it")
-    if status == 409:
+    if status == 409 or _IN_USE.search(message):
         return Conflict(what, cause=message, hint="docker ps -a shows what uses it")
     return EngineRefused(
         what, status=status, cause=message, hint="the engine's log may say more (journalctl -u docker)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -16,6 +17,7 @@ from devbox.gate.routes import Routes
 from devbox.gate.server import Control, close_control, open_control
 
 LOCK_SECONDS = 1.0
+LOOK_SECONDS = 2.0
 
 
 def main(arguments: list[str]) -> int:
@@ -62,11 +64,23 @@ async def _serve(path: Path, say_ready: int) -> None:
     listener = open_control(path)
     os.write(say_ready, b"\n")
     os.close(say_ready)
+    keeping = asyncio.create_task(_keep_reachable(path, control))
     try:
         await control.serve(listener)
     finally:
+        keeping.cancel()
         close_control(path)
         await routes.close()
+
+
+async def _keep_reachable(path: Path, control: Control) -> None:
+    """Makes the control socket anew where it was removed: a user's runtime directory goes with the last of
+    his sessions, and comes back with the next one."""
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        with contextlib.suppress(OSError):
+            if lock.regain(path):
+                await control.listen(open_control(path))
 
 
 def _acquire(path: Path) -> bool:

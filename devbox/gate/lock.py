@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +33,22 @@ def acquire(socket_path: Path) -> bool:
     os.ftruncate(descriptor, 0)
     os.write(descriptor, str(os.getpid()).encode())
     return True
+
+
+def regain(socket_path: Path) -> bool:
+    """Be the gate of `socket_path` still, or again, where the socket was removed, be it with its directory;
+    False where it is there, or where another process is the gate by now.
+
+    Raises OSError where the directory cannot be made, or is another user's.
+    """
+    if socket_path.exists():
+        return False
+    for folder in (socket_path.parent.parent, socket_path.parent):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.lstat()
+        if status.st_uid != os.geteuid() or not stat.S_ISDIR(status.st_mode):
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), folder)
+    return holder(socket_path) == os.getpid() or acquire(socket_path)
 
 
 def holder(socket_path: Path) -> int | None:

@@ -26,6 +26,7 @@ class Control:
         self._routes = routes
         self._stopped = asyncio.Event()
         self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._servers: list[asyncio.AbstractServer] = []
 
     def stop(self) -> None:
         """Let `serve` return."""
@@ -33,13 +34,19 @@ class Control:
 
     async def serve(self, listener: socket.socket) -> None:
         """Answer everyone who connects to `listener` and is this user, until stopped."""
-        server = await asyncio.start_unix_server(self._attend, sock=listener, limit=wire.LINE_BYTES)
+        await self.listen(listener)
         await self._stopped.wait()
-        server.close()
+        for server in self._servers:
+            server.close()
         for writer in self._clients.values():
             writer.close()
         if self._clients:
             await asyncio.wait(self._clients, timeout=GOODBYE_SECONDS)
+
+    async def listen(self, listener: socket.socket) -> None:
+        """Answer those who connect to this one, too."""
+        server = await asyncio.start_unix_server(self._attend, sock=listener, limit=wire.LINE_BYTES)
+        self._servers.append(server)
 
     async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         drains: set[asyncio.Task[None]] = set()

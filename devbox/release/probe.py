@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from devbox.engine.protocol import ContainerFacts, Engine, EngineInfo
+from devbox.endings import how_it_ended
+from devbox.engine.protocol import Engine
+from devbox.engine.values import ContainerFacts, EngineInfo
 from devbox.errors import EngineError, NotFound, StartFailed
 from devbox.model import Backend
+from devbox.release.dial import ANSWER_BOUND, http_status, until_open
 from devbox.release.listening import Diagnosis, diagnose, parse
 from devbox.release.standby.wire import MARKER
 
 _POLL = 0.004
 _POLL_HEALTH = 0.05
 _POLL_HEALTH_MOST = 1.0
-_CONNECT_BOUND = 1.0
-_ANSWER_BOUND = 5.0
 _DIAGNOSE_EVERY = 2.0
 # An application that listens elsewhere by now is not about to listen where it should.
 _ELSEWHERE_FOR_GOOD = 10.0
@@ -38,7 +38,8 @@ class Readiness:
     `port` is the application's TCP port in the container, 0 where it has none. `health_path` must answer 2xx
     or 3xx; else `healthcheck` (the image's HEALTHCHECK test as the engine gives it) must succeed; else, where
     `speak` is set, any HTTP answer counts; else an open port does; else to run is enough. `timeout` in
-    seconds. With `debugged` the debugger listens too, which tells nothing of the application.
+    seconds, `health_timeout` that of one run of the health check. With `debugged` the debugger listens too,
+    which tells nothing of the application.
     """
 
     port: int
@@ -47,6 +48,7 @@ class Readiness:
     speak: bool = False
     timeout: float = 30.0
     debugged: bool = False
+    health_timeout: float = ANSWER_BOUND
 
 
 def must_speak(command: Sequence[str]) -> bool:
@@ -108,22 +110,19 @@ def _removed() -> StartFailed:
 
 async def _exited(engine: Engine, container: str, status: int) -> StartFailed:
     facts = await engine.container(container)
-    if facts is not None and facts.out_of_memory:
-        return StartFailed(
-            f"exited with status {status}",
-            exit_status=status,
-            log=await log_tail(engine, container),
-            cause="it was killed for using more memory than it may",
-        )
+    killed, limit = (facts.out_of_memory, facts.memory) if facts is not None else (False, 0)
     return StartFailed(
-        f"exited with status {status}", exit_status=status, log=await log_tail(engine, container)
+        how_it_ended(status, killed=killed, limit=limit),
+        exit_status=status,
+        log=await log_tail(engine, container),
+        hint="give it more: memory in the settings" if killed and limit else "",
     )
 
 
 async def log_tail(engine: Engine, container: str) -> tuple[str, ...]:
     """The last lines that a container wrote; empty where it is gone, or nothing comes within 5 seconds."""
     try:
-        async with asyncio.timeout(_ANSWER_BOUND):
+        async with asyncio.timeout(ANSWER_BOUND):
             pieces = [piece async for piece in engine.logs(container, follow=False, tail=_LOG_LINES)]
             return tuple(piece.line for piece in pieces if not piece.line.startswith(MARKER))
     except (EngineError, TimeoutError):
@@ -136,9 +135,9 @@ async def _probe(
     deadline = time.monotonic() + readiness.timeout
     target: Backend | None = None
     if readiness.port:
-        target = backends(known, (readiness.port,), info).get(readiness.port) if known else None
-        target = target or await _dial_address(engine, container, info, readiness, deadline)
-        await _until_open(engine, container, info, readiness, target, deadline)
+        targets = _places(known, readiness.port, info) if known else ()
+        targets = targets or await _dial_addresses(engine, container, info, readiness, deadline)
+        target = await _until_open(engine, container, info, readiness, targets, deadline)
     else:
         await asyncio.sleep(_WITHOUT_PORT)
     pause = _POLL_HEALTH
@@ -151,7 +150,16 @@ async def _probe(
     facts = known or await engine.container(container)
     if facts is None:
         raise _removed()
+    if target is not None and target.host in facts.addresses:
+        # Of several networks one that this machine reaches.
+        return replace(facts, address=target.host)
     return facts
+
+
+def _places(facts: ContainerFacts, port: int, info: EngineInfo) -> tuple[Backend, ...]:
+    """Where a port of the container may be dialled: at its address in each network."""
+    each = (replace(facts, address=address) for address in facts.addresses or (facts.address,))
+    return tuple(dict.fromkeys(place for one in each for place in backends(one, (port,), info).values()))
 
 
 async def _until_open(
@@ -159,74 +167,54 @@ async def _until_open(
     container: str,
     info: EngineInfo,
     readiness: Readiness,
-    target: Backend,
+    targets: tuple[Backend, ...],
     deadline: float,
-) -> None:
+) -> Backend:
+    """The first of the places that opens."""
     began = time.monotonic()
     diagnose_at = began + _DIAGNOSE_EVERY
-    opens = _opens if info.reaches_containers else _opens_behind_proxy
-    while not await opens(target):
-        now = time.monotonic()
-        if now >= diagnose_at:
-            diagnose_at = now + _DIAGNOSE_EVERY
-            await _fail_if_hopeless(engine, container, readiness, patience=now - began < _ELSEWHERE_FOR_GOOD)
-        if now >= deadline:
-            raise await _too_late(engine, container, readiness, f"nothing answers on port {readiness.port}")
-        await asyncio.sleep(_POLL)
+    opening = [
+        asyncio.ensure_future(until_open(target, direct=info.reaches_containers)) for target in targets
+    ]
+    try:
+        while True:
+            pause = max(0.0, min(diagnose_at, deadline) - time.monotonic())
+            opened, _ = await asyncio.wait(opening, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+            if opened:
+                return opened.pop().result()
+            now = time.monotonic()
+            if now >= diagnose_at:
+                diagnose_at = now + _DIAGNOSE_EVERY
+                patience = now - began < _ELSEWHERE_FOR_GOOD
+                await _fail_if_hopeless(engine, container, readiness, patience=patience)
+            if now >= deadline:
+                last = f"nothing answers on port {readiness.port}"
+                raise await _too_late(engine, container, readiness, last)
+    finally:
+        for task in opening:
+            task.cancel()
+        await asyncio.gather(*opening, return_exceptions=True)
 
 
-async def _dial_address(
+async def _dial_addresses(
     engine: Engine, container: str, info: EngineInfo, readiness: Readiness, deadline: float
-) -> Backend:
+) -> tuple[Backend, ...]:
     while True:
         facts = await engine.container(container)
         if facts is None:
             raise _removed()
-        found = backends(facts, (readiness.port,), info)
+        found = _places(facts, readiness.port, info)
         if found:
-            return found[readiness.port]
+            return found
         if time.monotonic() >= deadline:
             raise await _too_late(engine, container, readiness, "the engine gives it no address")
         await asyncio.sleep(_POLL)
 
 
-async def _opens(target: Backend) -> bool:
-    """True where a container's own address accepts; no stream, for it is asked 250 times a second beside a
-    build and a start."""
-    loop = asyncio.get_running_loop()
-    with socket.socket(socket.AF_INET6 if ":" in target.host else socket.AF_INET) as sock:
-        sock.setblocking(False)
-        try:
-            async with asyncio.timeout(_CONNECT_BOUND):
-                await loop.sock_connect(sock, (target.host, target.port))
-        except (OSError, TimeoutError):
-            return False
-    return True
-
-
-async def _opens_behind_proxy(target: Backend) -> bool:
-    """True where a published port leads to somebody: Docker's proxy accepts before the application listens,
-    and hangs up at once."""
-    try:
-        async with asyncio.timeout(_CONNECT_BOUND):
-            reader, writer = await asyncio.open_connection(target.host, target.port)
-    except (OSError, TimeoutError):
-        return False
-    try:
-        async with asyncio.timeout(0.1):
-            return bool(await reader.read(1))
-    except TimeoutError:
-        return True
-    except OSError:
-        return False
-    finally:
-        writer.close()
-
-
 async def _health(engine: Engine, container: str, target: Backend | None, readiness: Readiness) -> str:
     """'' when good, else what is not."""
     if target is not None and readiness.health_path:
-        status = await _http_status(target, readiness.health_path)
+        status = await http_status(target, readiness.health_path)
         if 200 <= status < 400:
             return ""
         return (
@@ -237,34 +225,13 @@ async def _health(engine: Engine, container: str, target: Backend | None, readin
     if readiness.healthcheck and readiness.healthcheck[0] != "NONE":
         kind, *rest = readiness.healthcheck
         command = ("/bin/sh", "-c", *rest) if kind == "CMD-SHELL" else tuple(rest)
-        result = await engine.exec(container, command, _ANSWER_BOUND)
+        result = await engine.exec(container, command, readiness.health_timeout)
         if result.exit_status == 0:
             return ""
         return f"HEALTHCHECK ended with status {result.exit_status}: {result.output.strip()[-200:]}"
-    if target is not None and readiness.speak and not await _http_status(target, "/"):
+    if target is not None and readiness.speak and not await http_status(target, "/"):
         return "the port is open, but no HTTP answer comes"
     return ""
-
-
-async def _http_status(target: Backend, path: str) -> int:
-    """The status of GET `path`, 0 where no HTTP answer came within 5 seconds."""
-    request = (
-        f"GET {path} HTTP/1.1\r\nHost: {target.host}:{target.port}\r\n"
-        "User-Agent: devbox-probe\r\nAccept: */*\r\nConnection: close\r\n\r\n"
-    )
-    try:
-        async with asyncio.timeout(_ANSWER_BOUND):
-            reader, writer = await asyncio.open_connection(target.host, target.port)
-            try:
-                writer.write(request.encode())
-                line = await reader.readline()
-            finally:
-                writer.close()
-    except (OSError, TimeoutError, ValueError):
-        return 0
-    version, _, rest = line.partition(b" ")
-    digits = rest[:3]
-    return int(digits) if version.startswith(b"HTTP/1.") and digits.isdigit() else 0
 
 
 async def _fail_if_hopeless(engine: Engine, container: str, readiness: Readiness, *, patience: bool) -> None:
@@ -277,7 +244,7 @@ async def _fail_if_hopeless(engine: Engine, container: str, readiness: Readiness
 
 async def _diagnosis(engine: Engine, container: str, readiness: Readiness) -> Diagnosis | None:
     try:
-        table = await engine.exec(container, ("cat", "/proc/net/tcp", "/proc/net/tcp6"), _ANSWER_BOUND)
+        table = await engine.exec(container, ("cat", "/proc/net/tcp", "/proc/net/tcp6"), ANSWER_BOUND)
     except EngineError:
         return None
     found = parse(table.output)

@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from devbox.config import Config
-from devbox.engine.protocol import ContainerSpec, EngineInfo, ImageFacts
+from devbox.engine.values import ContainerSpec, EngineInfo, ImageFacts
 from devbox.model import (
+    LABEL_BEFORE_START,
     LABEL_CONFIG_HASH,
     LABEL_CONTEXT_DIGEST,
     LABEL_PROJECT,
     LABEL_REVISION,
     LABEL_ROLE,
     LABEL_ROOT,
+    LABEL_USER,
+    HealthCheck,
+    NetworkAttachment,
     PortMapping,
     Revision,
     VolumeMount,
 )
 from devbox.release.debugging import ENVIRONMENT, under_debugger
+from devbox.release.workers import workers_environment
 
 ROLE_APP = "app"
 ROLE_STANDBY = "standby"
 ROLE_VOLUME = "volume"
 ROLE_IMAGE = "image"
+ROLE_NETWORK = "network"
+ROLE_BEFORE_START = "before-start"
+_BRIDGE = "bridge"
 
 
 def project_labels(config: Config, role: str) -> dict[str, str]:
@@ -61,7 +70,7 @@ def mounts(config: Config, image: ImageFacts) -> tuple[VolumeMount, ...]:
     An anonymous volume gets a name of the project's own, made from its path: that is how each revision
     gets the same one, and `down` then `up` too.
     """
-    targets = {mount.target for mount in config.volumes}
+    targets = {mount.target for mount in config.volumes} | config.tmpfs.keys()
     places = dict.fromkeys(posixpath.normpath(f"/{path.strip('/')}") for path in image.volumes)
     declared = tuple(
         VolumeMount("anonymous", "", place) for place in places if place != "/" and place not in targets
@@ -80,13 +89,20 @@ def anonymous_volume_name(project: str, target: str) -> str:
 
 
 def container_spec(
-    config: Config, image: ImageFacts, revision: Revision, engine: EngineInfo, ports: tuple[PortMapping, ...]
+    config: Config,
+    image: ImageFacts,
+    revision: Revision,
+    engine: EngineInfo,
+    ports: tuple[PortMapping, ...],
+    record: str = "",
 ) -> ContainerSpec:
-    """The container of a revision.
+    """The container of a revision; `record` tells which commands before a start have succeeded.
 
     `ports` are the published mappings. Docker publishes them itself with swap = recreate; behind the gate
     it publishes none where the container's own address can be dialled, else each on an ephemeral port.
-    Raises ConfigError where the application is to run under a debugger and cannot.
+    Raises ConfigError where the application is to run under a debugger, or with workers, and cannot. Its
+    restart policy is set once it serves: what does not even start is for devbox to tell, not for Docker to
+    start again.
     """
     if config.swap == "recreate":
         published = ports
@@ -96,27 +112,47 @@ def container_spec(
         wanted = {port.container_port for port in ports}
         address = "127.0.0.1" if engine.publish_host in {"127.0.0.1", "localhost", "::1"} else ""
         published = tuple(PortMapping(address, 0, port) for port in sorted(wanted))
-    environment, entrypoint, command = config.environment, None, None
+    run = as_run(image, config)
+    environment: Mapping[str, str] = config.environment
+    entrypoint, command = None, config.command or None
     if config.debug:
         environment = {**ENVIRONMENT, **environment}
-        first, *rest = under_debugger(image.entrypoint, image.command)
+        first, *rest = under_debugger(run.entrypoint, run.command)
         entrypoint, command = (first,), tuple(rest)
+    elif config.workers:
+        environment = {**workers_environment(config.workers, (*run.entrypoint, *run.command)), **environment}
     return ContainerSpec(
         name=container_name(config.project, revision.number),
         image=revision.image,
-        labels=revision_labels(config, revision.number, revision.context_digest, ROLE_APP),
+        labels={
+            **config.labels,
+            **revision_labels(config, revision.number, revision.context_digest, ROLE_APP),
+            # Images and volumes are the project's, whoever made them; a container is somebody's at work.
+            LABEL_USER: str(os.getuid()),
+            **({LABEL_BEFORE_START: record} if record else {}),
+        },
         environment=environment,
         mounts=mounts(config, image),
         ports=published,
         entrypoint=entrypoint,
         command=command,
+        working_directory=config.workdir,
+        user=config.user,
+        networks=config.networks,
+        tmpfs=config.tmpfs,
+        memory=config.memory,
+        cpus=config.cpus,
+        extra_hosts=config.extra_hosts,
+        stop_signal=config.stop_signal,
+        health=config.health,
     )
 
 
 def standby_spec(
     application: ContainerSpec, name: str, argv: Sequence[str], environment: Mapping[str, str], cwd: str
 ) -> ContainerSpec:
-    """A container that stands by for `application`, whose process would be `argv`: alike but for its role."""
+    """A container that stands by for `application`, whose process would be `argv`: alike but for its role,
+    and that nobody finds it by an alias."""
     return replace(
         application,
         name=name,
@@ -126,4 +162,40 @@ def standby_spec(
         command=tuple(argv[1:]),
         working_directory=cwd,
         stdin=True,
+        networks=_nameless(application),
+    )
+
+
+def before_start_spec(application: ContainerSpec, command: Sequence[str]) -> ContainerSpec:
+    """A container that runs a command before `application` starts: with all that it has but its ports, its
+    aliases and its health check. The command is run as it is, without the image's entrypoint."""
+    return replace(
+        application,
+        name=f"{application.name}-before-start",
+        labels={**application.labels, LABEL_ROLE: ROLE_BEFORE_START},
+        entrypoint=tuple(command[:1]),
+        command=tuple(command[1:]),
+        ports=(),
+        networks=_nameless(application),
+        health=HealthCheck(("NONE",)),
+    )
+
+
+def _nameless(application: ContainerSpec) -> tuple[NetworkAttachment, ...]:
+    return tuple(NetworkAttachment(network.name) for network in application.networks)
+
+
+def own_networks(config: Config) -> tuple[str, ...]:
+    """The networks of a revision that have to be there, and that devbox makes where they are not."""
+    return tuple(network.name for network in config.networks if network.name != _BRIDGE)
+
+
+def as_run(image: ImageFacts, config: Config) -> ImageFacts:
+    """The image with what the settings put in the place of its own: command, user, folder, health check."""
+    return replace(
+        image,
+        command=config.command or image.command,
+        user=config.user or image.user,
+        working_directory=config.workdir or image.working_directory,
+        healthcheck=(config.health.test if config.health is not None else ()) or image.healthcheck,
     )

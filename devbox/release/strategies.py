@@ -7,7 +7,8 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from devbox.engine.protocol import ContainerFacts, ContainerSpec, Engine, EngineInfo
+from devbox.engine.protocol import Engine
+from devbox.engine.values import ContainerFacts, ContainerSpec, EngineInfo
 from devbox.errors import Conflict
 from devbox.model import LABEL_PROJECT, LABEL_ROOT
 from devbox.release.carry import CLEANUP_BOUND, carried, shielded
@@ -55,7 +56,7 @@ async def rolling(engine: Engine, info: EngineInfo, candidate: Candidate, hooks:
     Raises StartFailed, EngineError, Superseded.
     """
     began = time.monotonic()
-    container = await _create(engine, candidate.spec)
+    container = await create(engine, candidate.spec)
     try:
         await engine.start(container)
         hooks.started(container)
@@ -83,7 +84,7 @@ async def recreate(
     The ports are Docker's to publish, so there is a gap between the two. Raises as `rolling` does.
     """
     began = time.monotonic()
-    container = await _create(engine, candidate.spec)
+    container = await create(engine, candidate.spec)
     stopped = False
     try:
         await hooks.confirm()
@@ -110,15 +111,15 @@ async def retire(engine: Engine, container: str, grace: float) -> None:
     await engine.remove_container(container)
 
 
-async def _create(engine: Engine, spec: ContainerSpec) -> str:
+async def create(engine: Engine, spec: ContainerSpec) -> str:
     """Creates the container, and leaves none behind when it is cancelled meanwhile."""
     made: list[str] = []
 
-    async def create() -> None:
+    async def make() -> None:
         made.append(await _create_in_place(engine, spec))
 
     try:
-        await carried(create(), CLEANUP_BOUND)
+        await carried(make(), CLEANUP_BOUND)
     except asyncio.CancelledError:
         for container in made:
             await _remove(engine, container)

@@ -7,9 +7,10 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from devbox.engine.protocol import ContainerFacts, ContainerSpec, Engine, EngineInfo
+from devbox.engine.protocol import Engine
+from devbox.engine.values import ContainerFacts, ContainerSpec, EngineInfo
 from devbox.errors import EngineError, StandbyFailed, StartFailed
-from devbox.model import StagedFile, Staging
+from devbox.model import NetworkAttachment, StagedFile, Staging
 from devbox.release.carry import shielded
 from devbox.release.probe import Readiness, wait_ready
 from devbox.release.standby.spare import Spare
@@ -34,19 +35,27 @@ async def boot(
     files: Callable[[], Awaitable[tuple[StagedFile, ...]]],
     readiness: Readiness,
     started: Callable[[str], None],
+    named: tuple[NetworkAttachment, ...] = (),
 ) -> Booted:
     """Puts the files into the standby, tells it to go and returns once it answers.
+
+    Of its networks it joins `named` again right before, now with its aliases there: nothing in it has a
+    connection yet.
 
     `started` gets its id once it answers, or has not failed for a moment: what fails at once is tried again
     cold, and its words would be told twice. Raises StandbyFailed where it does not go, StartFailed where the
     application ends or never gets ready, Superseded where the files changed meanwhile, EngineError.
     """
     began = time.monotonic()
-    await spare.go(await files())
+    staging, known = await files(), spare.facts
+    if named:
+        await engine.join_again(spare.facts.id, named)
+        known = await engine.container(spare.facts.id) or known
+    await spare.go(staging)
     staged = time.monotonic()
     telling = asyncio.get_running_loop().call_later(_FAILED_BY_THEN, started, spare.facts.id)
     try:
-        facts = await wait_ready(engine, spare.facts.id, info, readiness, spare.facts)
+        facts = await wait_ready(engine, spare.facts.id, info, readiness, known)
     except StartFailed as error:
         if reason := await spare.refusal():
             raise StandbyFailed(reason) from error

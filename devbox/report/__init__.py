@@ -53,6 +53,9 @@ class Renderer(Protocol):
     def message(self, text: str) -> None:
         """Shows a sentence that is no event, such as "stopping … (Ctrl-C again to leave at once)"."""
 
+    def last_word(self, text: str) -> None:
+        """Shows a sentence that stays when the screen is left, which is to be soon."""
+
     async def ask(self, question: str, choices: Mapping[str, str]) -> str:
         """The key of one of `choices` (key -> what it does) that a person typed; '' where nobody did within
         30 seconds, or can, or Esc was typed."""

@@ -38,8 +38,14 @@ def known_projects(base: Path) -> list[KnownProject]:
         folders = sorted(base.iterdir(), key=_written, reverse=True)[:_PROJECTS]
     except OSError:
         return []
-    begun = (next(_latest(folder, "session.started"), None) for folder in folders)
-    return [KnownProject(str(event.get("project")), str(event.get("root"))) for event in begun if event]
+    return [project for folder in folders if (project := known_project(folder))]
+
+
+def known_project(folder: Path) -> KnownProject | None:
+    """The project whose journal is in `folder`, as its latest session told; None where none did. Never raises
+    OSError."""
+    begun = next(_latest(folder, "session.started"), None)
+    return KnownProject(str(begun.get("project")), str(begun.get("root"))) if begun else None
 
 
 def served_revisions(folder: Path) -> list[KnownRevision]:

@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from devbox.events import AppLog, BuildLog, Event, to_json
+from devbox.events import AppLog, BuildLog, Event, ReleaseLog, to_json
 from devbox.report.journal_files import ALL, JournalFile, file_of, session_line
 from devbox.report.journal_reader import latest_session
 
 _AGAIN_AFTER = 1.0
 _LONGEST_OUTPUT = 16 * 1024
-_OUTPUT = (AppLog, BuildLog)
+_OUTPUT = (AppLog, BuildLog, ReleaseLog)
 
 
 class Journal:
@@ -74,6 +74,9 @@ class _Rotated:
         """Writes the line whole, or raises OSError; a line that no file can hold is left out."""
         if len(line) + len(self._session_line) > self._file.most:
             return
+        if self._descriptor >= 0 and not os.fstat(self._descriptor).st_nlink:
+            # Somebody cleared the folder: nobody would ever read what went on into the file.
+            self.close()
         if self._descriptor < 0:
             self._open()
         if self._size and self._size + len(self._before) + len(line) > self._file.most:

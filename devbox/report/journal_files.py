@@ -29,7 +29,7 @@ EVENTS = JournalFile("journal.jsonl", 1 << 20)
 BUILD_LOG = JournalFile("build-log.jsonl", 2 << 20)
 APP_LOG = JournalFile("app-log.jsonl", 2 << 20)
 ALL = (EVENTS, BUILD_LOG, APP_LOG)
-_OUTPUT = {"app.log": APP_LOG, "app.raised": APP_LOG, "build.log": BUILD_LOG}
+_OUTPUT = {"app.log": APP_LOG, "app.raised": APP_LOG, "release.log": APP_LOG, "build.log": BUILD_LOG}
 
 
 def file_of(kind: str) -> JournalFile:

@@ -59,7 +59,16 @@ def read_journal(folder: Path, *, output: bool = False) -> Iterator[Event]:
             yield from_json(line.text)
 
 
-def build_output(folder: Path, build: int) -> list[BuildLog]:
+class Output(NamedTuple):
+    """What the steps of a build wrote, as far as it is kept; `known` where the journal tells of the build,
+    `whole` where nothing of it can have been rotated away."""
+
+    lines: list[BuildLog]
+    known: bool
+    whole: bool
+
+
+def build_output(folder: Path, build: int) -> Output:
     """What the steps of a build wrote, without the progress of pulls; of two builds that had the number, as
     after the engine lost its images, the newer one's."""
     from devbox.events import BuildLog, from_json
@@ -70,8 +79,11 @@ def build_output(folder: Path, build: int) -> list[BuildLog]:
             start = line.session, line.seq
     found: list[BuildLog] = []
     session = start[0]
+    oldest: tuple[tuple[int, int], int] | None = None
     for line in read_lines(folder, BUILD_LOG):
-        if (line.session, line.seq) < start or b'"build":%d,' % build not in line.text:
+        at = line.session, line.seq
+        oldest = oldest or at
+        if at < start or b'"build":%d,' % build not in line.text:
             continue
         with contextlib.suppress(ValueError):
             event = from_json(line.text)
@@ -79,7 +91,9 @@ def build_output(folder: Path, build: int) -> list[BuildLog]:
                 if line.session != session:
                     session, found = line.session, []
                 found.append(event)
-    return found
+    # Only from an older file on can lines have been let go, and then those before all that are kept.
+    whole = oldest is None or oldest < start or not BUILD_LOG.older(folder).exists()
+    return Output(found, bool(found) or start[1] > 0, whole)
 
 
 def latest_session(folder: Path) -> int:

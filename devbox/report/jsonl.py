@@ -41,6 +41,9 @@ class JsonLines:
     def message(self, text: str) -> None:
         """Says nothing: a program reads events only."""
 
+    def last_word(self, text: str) -> None:
+        """Says nothing: a program reads events only."""
+
     async def ask(self, question: str, choices: Mapping[str, str]) -> str:
         """Nobody is there to answer."""
         del question, choices

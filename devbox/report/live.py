@@ -30,11 +30,13 @@ from devbox.report.controls import Controls, Log, Prompt, press
 from devbox.report.ink import Ink
 from devbox.report.keyboard import Keyboard
 from devbox.report.keys import Action
+from devbox.report.plain import own
 from devbox.report.record import record
 from devbox.report.screen import Frame, paint
 from devbox.report.sink import Sink
 from devbox.report.state import reduce
 from devbox.report.terminal import Terminal
+from devbox.report.text import clean
 from devbox.report.view import moves, screen_lines
 from devbox.report.viewstate import ViewState
 
@@ -88,6 +90,7 @@ class Live:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._next: asyncio.TimerHandle | None = None
         self._answer: asyncio.Future[str] | None = None
+        self._last_words: list[str] = []
 
     @property
     def closed(self) -> bool:
@@ -120,6 +123,8 @@ class Live:
             self._draw()
             if self._frame.lines:
                 self._sink.write("\r\n")
+            # Below the block: on it the next drawing would take them away.
+            self._sink.write("".join(f"{own(clean(text))}\r\n" for text in self._last_words))
         finally:
             self._loop = None
             if self._next:
@@ -152,6 +157,10 @@ class Live:
         self._state = replace(self._state, message=text)
         self._draw()
         self._move_on()
+
+    def last_word(self, text: str) -> None:
+        """Prints a line of devbox's own below the screen once it is left."""
+        self._last_words.append(text)
 
     async def ask(self, question: str, choices: Mapping[str, str]) -> str:
         """Shows a question until one of its keys is typed; gives '' for Esc, after 30 seconds, or at once

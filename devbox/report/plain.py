@@ -15,6 +15,14 @@
         devbox: watching paused
     watch.resumed
         devbox: watching again
+    services.starting
+        devbox: starting db, cache with Docker Compose
+    services.log
+        compose | Container shop-db-1  Started
+    services.ready
+        devbox: db, cache ready in 2.10s
+    services.failed
+        devbox: service 'db' of compose.yaml exited with status 1
     change.ignored
         devbox: app/main.py touched, nothing changed
         devbox: app/main.py and 2 more touched, back to what revision 3 serves
@@ -46,20 +54,29 @@
         devbox: standby for revision 7 loads grpc late: it started a thread
     release.started
         devbox: revision 7 rolling: RUN pip install -r requirements.txt is run again
+    release.step
+        devbox: before start 1/2 alembic upgrade head 0.84s
+    release.log
+        before | INFO  [alembic.runtime.migration] Running upgrade 1a2b -> 3c4d
     release.served
         devbox: revision 7 serving http://127.0.0.1:8000 in 0.14s (build 0.08s, 5 of 6 steps cached)
         devbox: revision 7 serving http://127.0.0.1:8000 in 0.40s (recreate)
         devbox: revision 3 serving http://127.0.0.1:8000 in 0.02s (adopted)
         devbox: revision 5 serving http://127.0.0.1:8000 in 0.40s (rollback)
+        devbox: revision 7 serving http://127.0.0.1:8000 in 1.20s (restarted)
     release.failed
         devbox: revision 7 failed to start: exited with status 3, revision 6 keeps serving
+        devbox: revision 7 failed to start: was killed: out of memory (limit 64 MB), revision 6 keeps serving
     app.log
         app | INFO:     Application startup complete.
     app.raised
         devbox: problem: app/main.py:31:12: error: KeyError: 'tea'
+    app.out_of_memory
+        devbox: a process of revision 7 was killed: out of memory (limit 64 MB)
     app.exited
         devbox: revision 7 exited with status 1
-        devbox: revision 7 exited with status 137 (out of memory)
+        devbox: revision 7 exited with status 1, Docker starts it again
+        devbox: revision 7 was killed: out of memory (limit 64 MB)
 
     every failure, above its line, where devbox knows the places that it comes from
         devbox: problem: app/main.py:7:1: error: ModuleNotFoundError: No module named 'fastapii'
@@ -78,8 +95,8 @@
         devbox: revision 7 still starting, 20s
 
 Not printed: change.detected, build.finished, a standby that is ready, release.started without a reason (the
-lines around them say it), steps that were cached, the output of steps that succeed. Instructions are cut to
-60 characters.
+lines around them say it), steps that were cached or only began, the output of steps that succeed.
+Instructions are cut to 60 characters.
 """
 
 from __future__ import annotations
@@ -87,10 +104,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import singledispatch
 
+from devbox.endings import how_it_ended, killed_for_memory
 from devbox.events import (
     BACK_TO,
     AppExited,
     AppLog,
+    AppOutOfMemory,
     AppRaised,
     BuildAdvice,
     BuildAvoidable,
@@ -104,8 +123,14 @@ from devbox.events import (
     EngineLost,
     Failure,
     ReleaseFailed,
+    ReleaseLog,
     ReleaseServed,
     ReleaseStarted,
+    ReleaseStep,
+    ServicesFailed,
+    ServicesLog,
+    ServicesReady,
+    ServicesStarting,
     SessionStarted,
     SessionStopped,
     StandbyChanged,
@@ -134,6 +159,10 @@ def own(text: str) -> str:
 
 def _app(log: Iterable[str]) -> list[str]:
     return [f"app | {clean(line)}" for line in log]
+
+
+def _compose(log: Iterable[str]) -> list[str]:
+    return [f"compose | {clean(line)}" for line in log]
 
 
 def _reasons(failure: Failure) -> list[str]:
@@ -178,6 +207,27 @@ def _(event: WatchPaused) -> list[str]:
 def _(event: WatchResumed) -> list[str]:
     del event
     return [own("watching again")]
+
+
+@lines.register
+def _(event: ServicesStarting) -> list[str]:
+    return [own(f"starting {clean(', '.join(event.services))} with Docker Compose")]
+
+
+@lines.register
+def _(event: ServicesLog) -> list[str]:
+    return _compose((event.line,))
+
+
+@lines.register
+def _(event: ServicesReady) -> list[str]:
+    return [own(f"{clean(', '.join(event.services))} ready in {seconds(event.seconds)}")]
+
+
+@lines.register
+def _(event: ServicesFailed) -> list[str]:
+    failure = event.failure
+    return [own(clean(failure.what)), *_compose(failure.log), *_reasons(failure)]
 
 
 @lines.register
@@ -252,9 +302,22 @@ def _(event: ReleaseStarted) -> list[str]:
 
 
 @lines.register
+def _(event: ReleaseStep) -> list[str]:
+    if event.state is not StepState.DONE:
+        return []
+    place = f"before start {event.index}/{event.total}"
+    return [own(f"{place} {shorten(event.command)} {seconds(event.seconds)}")]
+
+
+@lines.register
+def _(event: ReleaseLog) -> list[str]:
+    return [f"before | {clean(event.line)}"]
+
+
+@lines.register
 def _(event: ReleaseServed) -> list[str]:
     took = event.timings
-    if event.strategy in ("adopted", "rollback", "restart"):
+    if event.strategy in ("adopted", "rollback", "restart", "restarted"):
         how = event.strategy
     elif took.build or event.steps:
         cached = f", {event.cached} of {event.steps} steps cached" if event.steps else ""
@@ -283,7 +346,12 @@ def _(event: AppRaised) -> list[str]:
 
 
 @lines.register
+def _(event: AppOutOfMemory) -> list[str]:
+    return [own(f"a process of revision {event.revision} {killed_for_memory(event.memory_limit)}")]
+
+
+@lines.register
 def _(event: AppExited) -> list[str]:
-    memory = " (out of memory)" if event.out_of_memory else ""
-    what = f"revision {event.revision} exited with status {event.exit_status}{memory}"
+    how = how_it_ended(event.exit_status, killed=event.out_of_memory, limit=event.memory_limit)
+    what = f"revision {event.revision} {how}{', Docker starts it again' if event.restarting else ''}"
     return [*problem_lines(event.problems), own(what), *_app(event.log)]

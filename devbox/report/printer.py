@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self, TextIO
 
-from devbox.events import AppExited, AppLog, BuildAdvice, Event, Problem, ReleaseFailed
+from devbox.events import AppExited, AppLog, BuildAdvice, Event, Problem, ReleaseFailed, ReleaseLog
 from devbox.report.failure import problem_lines
 from devbox.report.plain import lines, own
 from devbox.report.pulse import Pulse
@@ -71,6 +71,10 @@ class Plain:
         """Prints a line of devbox's own."""
         self._print([own(clean(text))])
 
+    def last_word(self, text: str) -> None:
+        """Prints a line of devbox's own."""
+        self.message(text)
+
     async def ask(self, question: str, choices: Mapping[str, str]) -> str:
         """Nobody is there to answer."""
         del question, choices
@@ -83,7 +87,7 @@ class Plain:
     def _without_repeats(self, event: Event) -> Event:
         """An exit's log ends with lines that were already printed as they came."""
         match event:
-            case AppLog():
+            case AppLog() | ReleaseLog():
                 self._printed.append((event.revision, event.line))
             case AppExited():
                 return event.model_copy(update={"log": self._unprinted(event.revision, event.log)})

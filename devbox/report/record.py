@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from rich.text import Text
 
+from devbox.endings import how_it_ended, killed_for_memory
 from devbox.events import (
     SETTINGS_STAY,
     AppExited,
     AppLog,
+    AppOutOfMemory,
     BuildAvoidable,
     BuildFailed,
     BuildSuperseded,
@@ -17,12 +19,19 @@ from devbox.events import (
     EngineLost,
     Event,
     ReleaseFailed,
+    ReleaseLog,
     ReleaseServed,
     ReleaseStarted,
+    ReleaseStep,
+    ServicesFailed,
+    ServicesLog,
+    ServicesReady,
+    ServicesStarting,
     WatchDegraded,
     WatchPaused,
     WatchResumed,
 )
+from devbox.model import StepState
 from devbox.report.advice import place_of, shorter
 from devbox.report.figures import BAD, DIM, GOOD, WARNING
 from devbox.report.text import brief_seconds, clean, clean_but_coloured, seconds, shorten
@@ -72,10 +81,16 @@ def record(event: Event, state: ViewState) -> Text | None:
         case ReleaseFailed():
             return _record("✗", BAD, f"revision {event.revision} failed to start", clean(event.failure.what))
         case AppExited():
-            memory = "out of memory" if event.out_of_memory else ""
-            return _record(
-                "✗", BAD, f"revision {event.revision} exited with status {event.exit_status}", memory
-            )
+            how = how_it_ended(event.exit_status, killed=event.out_of_memory, limit=event.memory_limit)
+            again = "Docker starts it again" if event.restarting else ""
+            return _record("✗", BAD, f"revision {event.revision} {how}", again)
+        case AppOutOfMemory():
+            what = f"a process of revision {event.revision} {killed_for_memory(event.memory_limit)}"
+            return _record("!", WARNING, what)
+        case ReleaseLog():
+            return Text.assemble((f"{event.revision:>3} ┊ ", DIM), clean(event.line))
+        case ReleaseStep() if event.state is StepState.DONE:
+            return _record("·", DIM, f"before start {event.index}/{event.total}", shorten(event.command))
         case BuildAvoidable():
             told = f"{place_of(event.finding)}: {clean(event.finding.hint)}"
             return _record("!", WARNING, "advice", told, f"{shorter(event)} (devbox explain)")
@@ -98,6 +113,14 @@ def _noted(event: Event) -> Text | None:
             return _record("!", WARNING, "settings refused", clean(event.reason))
         case WatchDegraded():
             return _record("!", WARNING, "watching degraded", clean(event.reason))
+        case ServicesStarting():
+            return _record("·", DIM, f"starting {clean(', '.join(event.services))}", "with Docker Compose")
+        case ServicesLog():
+            return _record("·", DIM, clean(event.line.strip()))
+        case ServicesReady():
+            return _record("✓", GOOD, clean(", ".join(event.services)), f"ready in {seconds(event.seconds)}")
+        case ServicesFailed():
+            return _record("✗", BAD, clean(event.failure.what))
         case WatchPaused():
             return _record("‖", WARNING, "watching paused")
         case WatchResumed():
@@ -109,7 +132,7 @@ def _noted(event: Event) -> Text | None:
 def _served(event: ReleaseServed, state: ViewState) -> tuple[str, ...]:
     if event.strategy == "adopted":
         return ("was already running",)
-    if event.strategy in ("rollback", "restart"):
+    if event.strategy in ("rollback", "restart", "restarted"):
         return (f"serving again ({event.strategy})", brief_seconds(event.timings.total))
     cause = clean(state.served.cause) if state.served else ""
     return (cause, brief_seconds(event.timings.total))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import singledispatch
 
+from devbox.endings import out_of_memory
 from devbox.events import (
     BACK_TO,
     AppExited,
@@ -47,7 +48,7 @@ from devbox.report.viewstate import (
 
 _HISTORY = 60
 # What follows no save tells nothing about how long a save takes.
-_NO_SAVE = ("adopted", "rollback", "restart")
+_NO_SAVE = ("adopted", "rollback", "restart", "restarted")
 
 
 def reduce(state: ViewState, event: Event) -> ViewState:
@@ -252,6 +253,8 @@ def _(event: ReleaseFailed, state: ViewState) -> ViewState:
 
 @_apply.register
 def _(event: AppExited, state: ViewState) -> ViewState:
-    what = f"status {event.exit_status}{', out of memory' if event.out_of_memory else ''}"
+    memory = f", {out_of_memory(event.memory_limit)}" if event.out_of_memory else ""
+    again = ", Docker starts it again" if event.restarting else ""
+    what = f"status {event.exit_status}{memory}{again}"
     failure = Failure(what=what, log=event.log, exit_status=event.exit_status)
     return replace(state, trouble=Trouble("exit", event.revision, failure, 0), serving=0, note="")

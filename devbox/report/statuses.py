@@ -29,6 +29,8 @@ class Standing(Protocol):
     @property
     def daemon(self) -> int | None: ...
     @property
+    def elsewhere(self) -> tuple[str, ...]: ...
+    @property
     def building(self) -> int: ...
     @property
     def failed(self) -> int: ...
@@ -46,6 +48,7 @@ def status_lines(found: Standing) -> list[str]:
             said.append(f"{PREFIX}no devbox watches it; devbox up takes it over")
     else:
         said = [f"{PREFIX}{found.project} {found.state}", *reason_lines(clean(found.reason), "")]
+    said.extend(f"{PREFIX}{clean(root)} runs under the same name" for root in found.elsewhere)
     if found.building:
         said.append(f"{PREFIX}build {found.building} is under way")
     elif found.failure is not None and found.state == "serving":
@@ -70,7 +73,9 @@ def table_lines(every: Sequence[Standing]) -> list[str]:
 
 
 def _row(found: Standing) -> tuple[str, ...]:
-    state = "paused" if found.paused and found.state == "serving" else found.state
+    state = found.state
+    if state == "serving":
+        state = "unwatched" if found.daemon is None else "paused" if found.paused else state
     revision = (
         f"{found.revision} ({found.failed} failed)"
         if found.failed and found.revision

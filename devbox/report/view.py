@@ -41,7 +41,7 @@ _ROOMY = 14
 # From this many rows on, a third of them may be taken by the steps of a build that is over.
 _TALL = 24
 # How a revision that served before serves once more.
-_AGAIN = ("rollback", "restart")
+_AGAIN = ("rollback", "restart", "restarted")
 # Above this many rows the keys are shown where no failure needs the room.
 _KEYS_FROM = 7
 # A round that is over sooner than this is not worth unfolding: the screen would only jump.

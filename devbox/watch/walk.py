@@ -78,7 +78,7 @@ class Walk:
         except (FileNotFoundError, NotADirectoryError) as error:
             if place.path:
                 return []  # gone, or something else, since its parent was read
-            raise _unreadable(self._root, error) from error
+            raise _gone(self._root, error) from error
         except OSError as error:
             if place.verdict.excluded:
                 return []
@@ -154,6 +154,14 @@ def _open_directory(root: str, path: str) -> int:
         if os.path.islink(full):  # noqa: PTH114 - as above
             raise NotADirectoryError(path) from error  # some systems say ELOOP
         raise
+
+
+def _gone(root: str, error: OSError) -> ContextError:
+    return ContextError(
+        f"the build context {root} is gone",
+        cause=error.strerror or str(error),
+        hint="once it is back, it is built again; until then devbox down with that path ends what serves",
+    )
 
 
 def _unreadable(path: str, error: OSError) -> ContextError:

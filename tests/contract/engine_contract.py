@@ -21,11 +21,11 @@ import pytest
 from devbox.engine.calls import THREAD_NAME
 from devbox.engine.connections import Attached
 from devbox.engine.fake import Behaviour
-from devbox.engine.protocol import (
+from devbox.engine.protocol import Engine
+from devbox.engine.values import (
     BuildRequest,
     ContainerFacts,
     ContainerSpec,
-    Engine,
     EngineEvent,
     ExecResult,
     LogLine,

@@ -92,12 +92,17 @@ def left_behind(engine: docker.DockerClient, project: str) -> list[str]:
 @pytest.fixture
 def sample(folder: Path) -> Path:
     """A copy of sample/."""
+    copy_sample(folder)
+    return folder
+
+
+def copy_sample(folder: Path) -> None:
+    """Copies sample/ into `folder`, with a volume of its own."""
     shutil.copytree(
         SAMPLE, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".vscode")
     )
     settings = folder / "devbox.toml"
     settings.write_text(settings.read_text().replace("sample-data:", f"{folder.name}-data:"))
-    return folder
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+# -P: the folder that it is typed in has modules of its own.
+DEVBOX = (sys.executable, "-P", "-m", "devbox")
 BOUND = 60.0
 _POLL = 0.005
 
@@ -52,10 +54,13 @@ def answer(url: str, path: str = "/") -> str:
     return body if status == 200 else ""
 
 
-def run(*arguments: str, bound: float = BOUND, **environment: str) -> subprocess.CompletedProcess[str]:
-    """One devbox command to its end."""
+def run(
+    *arguments: str, bound: float = BOUND, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """One devbox command to its end, typed in the folder `cwd` where one is given."""
     return subprocess.run(
-        [sys.executable, "-m", "devbox", *arguments],
+        [*DEVBOX, *arguments],
+        cwd=cwd,
         capture_output=True,
         text=True,
         timeout=bound,

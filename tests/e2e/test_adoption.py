@@ -5,17 +5,25 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import docker
+import psutil
 
 from tests.e2e.apps import write_project, write_server
 from tests.e2e.conftest import StartUp, containers_of
-from tests.e2e.devboxes import answer, run
+from tests.e2e.devboxes import answer, run, wait_until
 
 
 def _containers(engine: docker.DockerClient, project: str) -> list[str]:
     return [str(item.id) for item in containers_of(engine, project)]
+
+
+def _asks(pid: int) -> bool:
+    """Whether the process is connected to a devbox: an event loop has a pair of sockets of its own."""
+    return len(psutil.Process(pid).net_connections("unix")) > 2
 
 
 def test_what_a_killed_devbox_served_goes_on_and_is_adopted_without_a_restart(
@@ -29,6 +37,9 @@ def test_what_a_killed_devbox_served_goes_on_and_is_adopted_without_a_restart(
     first.kill()
     for _ in range(20):
         assert answer(url) == "one"
+    (left,) = map(json.loads, run("status", "--all", "--json").stdout.splitlines())
+    assert (left["root"], left["state"], left["daemon"]) == (str(folder), "serving", None)
+    assert " unwatched " in run("status", "--all").stdout
     second = start()
     adopted = second.served()
     assert adopted["strategy"] == "adopted"
@@ -63,9 +74,18 @@ def test_a_devbox_killed_in_the_middle_of_a_swap_leaves_the_old_revision_and_no_
     first = start()
     first.served(bound=120)
     server = folder / "server.py"
-    server.write_text("import time\ntime.sleep(3)\n" + server.read_text().replace("'one'", "'two'"))
+    server.write_text("import time\ntime.sleep(5)\n" + server.read_text().replace("'one'", "'two'"))
     first.wait_for("release.started", after=first.seq)
-    first.kill()
+    command = [sys.executable, "-m", "devbox", "wait", str(folder)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as waiting:
+        try:
+            wait_until(lambda: _asks(waiting.pid), "its question")
+            first.kill()
+            assert waiting.wait(10) == 1
+        finally:
+            waiting.kill()
+        assert waiting.stderr is not None
+        assert "devbox ended without an answer" in waiting.stderr.read()
     assert answer(first.url) == "one"
     second = start()
     second.served()

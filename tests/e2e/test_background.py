@@ -113,3 +113,26 @@ def test_logs_are_those_of_the_application_also_after_a_swap(project: Path, tmp_
         assert run("down", str(project)).returncode == 0
         assert following.wait(20) == 0
     assert all(line.startswith('"GET ') for line in log.read_text().splitlines())
+
+
+def test_what_a_builds_steps_wrote_is_told_while_it_is_built_and_after_devbox_ended(project: Path) -> None:
+    dockerfile = project / "Dockerfile"
+    slow = "RUN echo begins; sleep 3; echo warns >&2"
+    # A layer that no build has made yet.
+    dockerfile.write_text(dockerfile.read_text() + f"{slow}; echo {project.name}\n")
+    assert begun(project, "--no-wait").returncode == 0
+    wait_until(lambda: "begins" in run("logs", str(project), "--build", "1").stdout, "its first line", 120)
+    followed = run("logs", str(project), "--build", "1", "-f", bound=120)
+    assert followed.returncode == 0, followed
+    words = [line for line in followed.stdout.splitlines() if not line.startswith("devbox: ")]
+    assert words[-2:] == ["begins", project.name]
+    assert followed.stderr == "warns\n"
+    assert f"devbox: {slow}; " in followed.stdout
+    wait_until(lambda: status(project)["state"] == "serving", "a revision", 120)
+    assert run("down", str(project)).returncode == 0
+    after = run("logs", str(project), "--build", "1", "--tail", "2", DOCKER_HOST="unix:///nowhere")
+    assert (after.returncode, after.stderr) == (0, "warns\n")
+    assert after.stdout.splitlines()[1:] == [project.name]
+    unknown = run("logs", str(project), "--build", "2")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert f"no build 2 of {project.name} is known" in unknown.stderr

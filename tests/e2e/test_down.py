@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,10 +11,11 @@ from pathlib import Path
 
 import docker
 import psutil
+import pytest
 
 from tests.e2e.apps import write_project, write_server
 from tests.e2e.conftest import StartUp, containers_of, left_behind
-from tests.e2e.devboxes import run, wait_until
+from tests.e2e.devboxes import answer, run, wait_until
 
 
 def test_ctrl_c_and_down_leave_nothing_and_touch_nothing_foreign(
@@ -62,6 +64,28 @@ def test_down_of_what_never_ran_is_fine(folder: Path) -> None:
     assert run("down", str(folder)).returncode == 0
 
 
+def test_down_says_who_else_runs_under_the_name_and_leaves_it_alone(folder: Path, start: StartUp) -> None:
+    write_project(folder)
+    same = folder.parent / "elsewhere" / folder.name
+    same.mkdir(parents=True)
+    write_project(same)
+    up = start()
+    up.served(bound=120)
+    down = run("down", str(same), "--volumes")
+    assert (down.returncode, down.stdout.splitlines()) == (
+        0,
+        [
+            f"devbox: {folder.name} is down in {same}",
+            f"devbox: {folder} runs under the same name and goes on; devbox down there ends it",
+        ],
+    )
+    assert f"devbox: {folder} runs under the same name" in run("status", str(same)).stdout
+    assert answer(up.url) == "one"
+    down = run("down", str(folder))
+    assert down.stdout.splitlines()[-1] == f"devbox: {folder.name} is down"
+    assert run("down", str(same)).stdout == f"devbox: {folder.name} is down\n"
+
+
 def test_only_the_last_images_are_kept(folder: Path, start: StartUp, engine: docker.DockerClient) -> None:
     write_project(folder)
     (folder / "devbox.toml").write_text("keep_images = 2\n")
@@ -76,6 +100,25 @@ def test_only_the_last_images_are_kept(folder: Path, start: StartUp, engine: doc
     assert len(tags) <= 3
     newest = up.of("release.served")[-1]["revision"]
     assert f"devbox/{folder.name}:r{newest}" in tags
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"), [(signal.SIGTERM, "terminated"), (signal.SIGHUP, "terminal closed")]
+)
+def test_the_end_of_a_login_session_leaves_nothing(
+    folder: Path, start: StartUp, engine: docker.DockerClient, number: signal.Signals, reason: str
+) -> None:
+    write_project(folder)
+    up = start()
+    up.served(bound=120)
+    gate = json.loads(run("status", str(folder), "--json").stdout)["gate"]
+    # Everything of a session is told to end at once.
+    for process in (gate, up.process.pid):
+        os.kill(process, number)
+    assert up.process.wait(30) == 0
+    up.until(lambda: up.of("session.stopped"), "the last event")
+    assert up.of("session.stopped")[-1]["reason"] == reason
+    assert left_behind(engine, folder.name) == []
 
 
 def test_a_second_ctrl_c_leaves_at_once(folder: Path, start: StartUp) -> None:

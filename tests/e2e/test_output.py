@@ -130,6 +130,13 @@ def test_status_and_config_as_json(folder: Path, start: StartUp) -> None:
     config = json.loads(run("config", str(folder), "--json").stdout)
     assert config["project"] == folder.name
     assert config["sources"]["ports"] == "default"
+    running = config["running"]
+    assert (running["pid"], running["sources"]) == (up.process.pid, {"ports": "flag"})
+    assert running["others"]["ports"][0]["container_port"] == 8000
+    lines = run("config", str(folder)).stdout.partition(f"process {up.process.pid} runs this project")[2]
+    assert [line.split()[0] for line in lines.splitlines()[1:]] == ["ports"]
+    assert up.interrupt() == 130
+    assert json.loads(run("config", str(folder), "--json").stdout)["running"] is None
 
 
 def test_no_watch_serves_and_leaves_the_disk_alone(folder: Path, start: StartUp) -> None:

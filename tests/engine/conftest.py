@@ -89,5 +89,7 @@ async def lab(engine: DockerEngine) -> AsyncIterator[RealLab]:
             await cleaner.remove_image(image.id)
         for volume in await cleaner.volumes(lab.project):
             await cleaner.remove_volume(volume.name)
+        for network in await cleaner.networks(lab.project):
+            await cleaner.remove_network(network.name)
     finally:
         await cleaner.close()

@@ -24,7 +24,7 @@ from devbox.build.filesync import Listed, Listings
 from devbox.build.job import Builder, BuildJob
 from devbox.build.pull import pull_missing
 from devbox.engine.docker import DockerEngine
-from devbox.engine.protocol import ContainerSpec
+from devbox.engine.values import ContainerSpec
 from devbox.errors import BuildFailed, PullFailed, Superseded
 from devbox.events import BuildLog, BuildStep, Event
 from devbox.model import LABEL_PROJECT, Image, Plan

@@ -11,7 +11,7 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from devbox.engine.protocol import BuildRequest, ImageFacts
+from devbox.engine.values import BuildRequest, ImageFacts
 from devbox.errors import EngineRefused
 from devbox.model import LABEL_PROJECT
 from tests.contract.engine_contract import engine_threads, eventually, request_of, tar_of

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from devbox.engine.protocol import ContainerSpec, ExecResult
+from devbox.engine.values import ContainerSpec, ExecResult
 from devbox.errors import PortTaken, StartFailed
 from devbox.model import LABEL_PROJECT, PortMapping, VolumeMount
 from tests.contract.engine_contract import BOUND, lines_of

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tests.contract.engine_contract import EngineContract
+from tests.contract.run_contract import RunContract
 
 
-class TestDockerEngine(EngineContract):
+class TestDockerEngine(EngineContract, RunContract):
     """Docker keeps the promises that the rest of devbox builds on."""

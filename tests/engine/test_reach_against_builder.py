@@ -55,7 +55,6 @@ LINES = st.lists(
 @given(tree=TREES, lines=LINES)
 @settings(
     max_examples=20,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

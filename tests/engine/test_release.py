@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from devbox.engine.docker import DockerEngine
-from devbox.engine.protocol import ContainerFacts, ContainerSpec, EngineInfo, ImageFacts
+from devbox.engine.values import ContainerFacts, ContainerSpec, EngineInfo, ImageFacts
 from devbox.errors import PortTaken, StartFailed, Superseded
 from devbox.model import LABEL_PROJECT, Backend, PortMapping, VolumeMount
 from devbox.release import probe

@@ -304,7 +304,6 @@ def apply(staging: Staging, root: Path, files: Files) -> Files:
 @given(tree=TREES, edits=EDITS, lines=LINES, workdir=st.sampled_from(("WORKDIR /w", "WORKDIR /w", "")))
 @settings(
     max_examples=25,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -19,7 +19,8 @@ from devbox.build.dockerfile import parse
 from devbox.build.job import BuildJob
 from devbox.build.staging import stage, survey
 from devbox.engine import connect
-from devbox.engine.protocol import ContainerSpec, Engine
+from devbox.engine.protocol import Engine
+from devbox.engine.values import ContainerSpec
 from devbox.errors import BuildFailed, StandbyFailed
 from devbox.model import LABEL_PROJECT, Cold, Kind, Plan, Snapshot, StagedFile, StagedPath
 from devbox.release.probe import Readiness
@@ -175,7 +176,6 @@ COPIES = st.lists(
 )
 EXPLORING = settings(
     max_examples=12,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

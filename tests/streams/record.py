@@ -19,7 +19,7 @@ from pathlib import Path
 
 from devbox.engine import connect
 from devbox.engine.docker import DockerEngine
-from devbox.engine.protocol import BuildRequest
+from devbox.engine.values import BuildRequest
 
 HERE = Path(__file__).parent
 TAG = "devbox/recording:r1"

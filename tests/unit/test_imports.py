@@ -50,10 +50,16 @@ def test_status_imports_only_what_asks_the_engine(tmp_path: Path, monkeypatch: p
     )
 
 
-def test_explain_needs_no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [("devbox.report.explain", ("explain",)), ("devbox.daemon.buildlog", ("logs", "--build", "1"))],
+)
+def test_what_reads_the_journal_needs_no_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, arguments: tuple[str, ...]
+) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    found = _imported("explain", str(tmp_path))
-    assert "devbox.report.explain" in found
+    found = _imported(*arguments, str(tmp_path))
+    assert module in found
     assert found.isdisjoint({"docker", "requests", "rich", "watchfiles", "devbox.daemon.loop"})
 
 

@@ -24,7 +24,8 @@ from grpclib.server import Handler, Stream
 
 from devbox.build.messages import INTEGER, TEXT, Field, declare
 from devbox.engine.connections import Connected
-from devbox.engine.protocol import Engine, SessionOffer
+from devbox.engine.protocol import Engine
+from devbox.engine.values import SessionOffer
 from devbox.errors import EngineRefused
 
 __all__ = ["Services", "Session", "Stream", "open_session", "streaming", "unary", "unimplemented"]

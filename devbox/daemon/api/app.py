@@ -10,7 +10,9 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from devbox import __version__
+from devbox.config import Config
 from devbox.daemon.api import models
+from devbox.daemon.api.bounds import Bounded
 from devbox.errors import DevboxError, EngineError
 from devbox.events import Event, to_json
 
@@ -25,6 +27,7 @@ class Controls(Protocol):
     """What the application asks; `daemon.control.Control` is it."""
 
     def status(self) -> models.Status: ...
+    def config(self) -> Config: ...
     async def rebuild(self, order: models.RebuildOrder) -> models.Begun: ...
     async def restart(self) -> models.Begun: ...
     async def rollback(self, order: models.RollbackOrder) -> models.Begun: ...
@@ -48,17 +51,56 @@ def application(control: Controls) -> FastAPI:
         openapi_url="/v1/openapi.json",
         responses={
             400: {"model": models.Refusal, "description": "The body is no JSON."},
+            408: {"model": models.Refusal, "description": "The body was not whole within 10 seconds."},
+            413: {"model": models.Refusal, "description": "The body is longer than 64 KiB."},
             409: {"model": models.Refusal, "description": "It cannot be done now, or not at all."},
             503: {"model": models.Refusal, "description": "The engine does not answer, or refuses."},
         },
     )
+    app.add_middleware(Bounded)
     app.add_exception_handler(DevboxError, _refused)
     app.add_exception_handler(HTTPException, _not_found)
 
+    _add_reads(app, control)
+    _add_orders(app, control)
+    return app
+
+
+def _add_reads(app: FastAPI, control: Controls) -> None:
     @app.get("/v1/status", operation_id="status", summary="How the project stands")
     async def status() -> models.Status:
         return control.status()
 
+    @app.get("/v1/config", operation_id="config", summary="The settings and flags in force")
+    async def config() -> Config:
+        return control.config()
+
+    @app.get("/v1/revisions", operation_id="revisions", summary="What can be rolled back to")
+    async def revisions() -> models.Revisions:
+        return await control.revisions()
+
+    @app.get("/v1/events", operation_id="events", summary="The events that are kept")
+    async def events(after: After = 0) -> models.Events:
+        return models.Events(events=tuple(control.kept(after)))
+
+    @app.get(
+        "/v1/events/follow",
+        operation_id="follow",
+        summary="The events that are kept, then each new one, until the session ends",
+        description=(
+            "JSON lines, or server-sent events where `Accept` names text/event-stream. Whoever reads too "
+            "slowly is let go and comes again with `after`; a step in `seq` tells what was missed."
+        ),
+        response_class=StreamingResponse,
+        responses={200: {"content": {_LINES: {}, _SSE: {}}}},
+    )
+    async def follow(after: After = 0, accept: Annotated[str, Header()] = _LINES) -> StreamingResponse:
+        sse = _SSE in accept
+        lines = _lines(control.follow(after), sse=sse)
+        return StreamingResponse(lines, media_type=_SSE if sse else _LINES)
+
+
+def _add_orders(app: FastAPI, control: Controls) -> None:
     @app.post("/v1/rebuild", operation_id="rebuild", status_code=202, summary="Build what is on disk")
     async def rebuild(order: models.RebuildOrder) -> models.Begun:
         return await control.rebuild(order)
@@ -91,32 +133,6 @@ def application(control: Controls) -> FastAPI:
     async def stop() -> models.Watching:
         control.stop()
         return models.Watching(paused=True)
-
-    @app.get("/v1/revisions", operation_id="revisions", summary="What can be rolled back to")
-    async def revisions() -> models.Revisions:
-        return await control.revisions()
-
-    @app.get("/v1/events", operation_id="events", summary="The events that are kept")
-    async def events(after: After = 0) -> models.Events:
-        return models.Events(events=tuple(control.kept(after)))
-
-    @app.get(
-        "/v1/events/follow",
-        operation_id="follow",
-        summary="The events that are kept, then each new one, until the session ends",
-        description=(
-            "JSON lines, or server-sent events where `Accept` names text/event-stream. Whoever reads too "
-            "slowly is let go and comes again with `after`; a step in `seq` tells what was missed."
-        ),
-        response_class=StreamingResponse,
-        responses={200: {"content": {_LINES: {}, _SSE: {}}}},
-    )
-    async def follow(after: After = 0, accept: Annotated[str, Header()] = _LINES) -> StreamingResponse:
-        sse = _SSE in accept
-        lines = _lines(control.follow(after), sse=sse)
-        return StreamingResponse(lines, media_type=_SSE if sse else _LINES)
-
-    return app
 
 
 async def _lines(events: AsyncIterator[Event], *, sse: bool) -> AsyncIterator[str]:

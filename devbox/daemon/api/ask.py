@@ -14,6 +14,7 @@ from devbox.daemon.api import SOCKET
 from devbox.errors import DevboxError, Refused, UsageError
 
 _LONGEST_LINE = 16 * 1024 * 1024
+_UNAVAILABLE = 503
 ANSWERS_WITHIN = 90.0
 
 
@@ -69,5 +70,10 @@ async def connection(
 
 
 async def head(reader: asyncio.StreamReader) -> int:
-    """The status of an answer, whose body comes next."""
-    return int((await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)[1])
+    """The status of an answer, whose body comes next; raises Refused where too many ask at once."""
+    lines = await reader.readuntil(b"\r\n\r\n")
+    status = int(lines.split(b" ", 2)[1])
+    if status == _UNAVAILABLE and b"application/json" not in lines:
+        # The server's own answer, and not the application's.
+        raise Refused("too many programs ask devbox at once", hint="end some that do, and try again")
+    return status

@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from devbox.daemon.api.bounds import WHOLE_WITHIN
 from devbox.gate.server import peer_uid
 
 _CONNECTIONS = 64
@@ -18,13 +19,27 @@ _LETS_GO_WITHIN = 1
 
 
 class _OwnUserOnly(H11Protocol):
-    """HTTP for the user that devbox runs as; whoever else reaches the socket is hung up on."""
+    """HTTP for the user that devbox runs as; whoever else reaches the socket is hung up on, and so is who
+    connects and asks for nothing."""
+
+    _silent: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         if peer_uid(transport.get_extra_info("socket")) != os.getuid():
             transport.abort()
             return
         super().connection_made(transport)
+        self._silent = self.loop.call_later(WHOLE_WITHIN, self._hang_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._silent is not None:
+            self._silent.cancel()
+
+    def _hang_up(self) -> None:
+        if self.cycle is None:
+            # It would count among those that may ask at once for as long as it likes.
+            self.transport.close()
 
 
 class Server(uvicorn.Server):

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import gc
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from devbox.daemon.api.embedded import Server
 
 _ENDS_WITHIN = 2.0
+_LOOK_SECONDS = 2.0
 
 
 @asynccontextmanager
@@ -26,12 +28,12 @@ async def control_api(directory: Path, control: Controls) -> AsyncIterator[None]
     """Answers on `api.sock` in this directory, of mode 0700, while the block runs; then lets followers
     read to their end, for two seconds at most.
 
-    Whoever asks before all of it is imported waits. What cannot be served, an old socket that is in the way
-    or a path over the limit, ends nothing else. Raises OSError where the socket cannot be made.
+    Whoever asks before all of it is imported waits. A socket that is removed is made anew. Raises OSError
+    where the first one cannot be made.
     """
     path = directory / SOCKET
     listener = open_control(path)
-    task = asyncio.create_task(_serve(listener, control))
+    task = asyncio.create_task(_serve(path, listener, control))
     try:
         yield
     finally:
@@ -42,21 +44,46 @@ async def control_api(directory: Path, control: Controls) -> AsyncIterator[None]
         listener.close()
 
 
-async def _serve(listener: socket.socket, control: Controls) -> None:
+async def _serve(path: Path, listener: socket.socket, control: Controls) -> None:
     # On a thread: this takes a third of a second, in which a first build can begin.
-    server = await asyncio.to_thread(_prepare, control)
+    make = await asyncio.to_thread(_prepare, control)
     # What was imported stays: the collector need not look at it.
     gc.freeze()
-    ended = asyncio.create_task(server.serve(sockets=[listener]))
+    servers: list[Server] = []
+    serving: set[asyncio.Task[None]] = set()
     try:
-        await asyncio.shield(ended)
+        while True:
+            # Who asks by the former socket is answered on.
+            servers.append(make())
+            serving.add(asyncio.create_task(servers[-1].serve(sockets=[listener])))
+            listener = await _removed(path)
     finally:
-        server.end()
-        await asyncio.wait({ended}, timeout=_ENDS_WITHIN)
+        for server in servers:
+            server.end()
+        await asyncio.wait(serving, timeout=_ENDS_WITHIN)
 
 
-def _prepare(control: Controls) -> Server:
+async def _removed(path: Path) -> socket.socket:
+    """Waits until the socket at `path` is gone, for ever where it never is; another one in its place."""
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        anew = _opened_anew(path)
+        if anew is not None:
+            return anew
+
+
+def _opened_anew(path: Path) -> socket.socket | None:
+    """Another socket where the one at `path` was removed, and its directory is there."""
+    if path.exists():
+        return None
+    try:
+        return open_control(path)
+    except OSError:
+        return None
+
+
+def _prepare(control: Controls) -> Callable[[], Server]:
     from devbox.daemon.api.app import application
     from devbox.daemon.api.embedded import server_of
 
-    return server_of(application(control))
+    return partial(server_of, application(control))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from devbox.engine.protocol import Engine, ImageFacts
+from devbox.engine.protocol import Engine
+from devbox.engine.values import ImageFacts
 from devbox.errors import StandbyFailed
 from devbox.model import Cold
 from devbox.release.standby import wire

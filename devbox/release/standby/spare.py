@@ -7,7 +7,8 @@ import contextlib
 from dataclasses import dataclass, field
 
 from devbox.engine.connections import Attached
-from devbox.engine.protocol import ContainerFacts, ContainerSpec, Engine
+from devbox.engine.protocol import Engine
+from devbox.engine.values import ContainerFacts, ContainerSpec
 from devbox.errors import DevboxError, StandbyFailed
 from devbox.model import StagedFile
 from devbox.release.carry import shielded

@@ -65,7 +65,7 @@ def show_build(
     if as_json:
         from devbox.report.history.document import Build, OutputLine, to_json
 
-        wrote = [] if build.release_only else build_output(folder, build.number)
+        wrote = [] if build.release_only else build_output(folder, build.number).lines
         output = tuple(OutputLine(event.step, event.stream, event.line) for event in wrote)
         Sink(stream).write_line(to_json(Build(1, project, build, spans(build), output)))
     elif can_be_live(stream, environ):
@@ -86,7 +86,7 @@ def _log(build: BuildRecord, folder: Path) -> tuple[str, ...]:
         return ()
     if not failure.step:
         return failure.log
-    wrote = (event.line for event in build_output(folder, build.number) if event.step == failure.step)
+    wrote = (event.line for event in build_output(folder, build.number).lines if event.step == failure.step)
     return tuple(wrote) or failure.log
 
 

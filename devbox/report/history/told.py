@@ -117,7 +117,7 @@ class _Story:
         self._releasing(event).release = event
 
     def _release_served(self, event: Fields) -> None:
-        if text(event, "strategy") == "adopted":
+        if text(event, "strategy") in ("adopted", "restarted"):
             return
         open_ = self._releasing(event)
         open_.release = {**open_.release, "strategy": text(event, "strategy")}

@@ -50,7 +50,7 @@ def contestant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DevboxUp:
     program.write_text(f"#!{sys.executable}\n{STAND_IN}")
     program.chmod(0o755)
     monkeypatch.setattr("bench.contestants.devbox.DEVBOX", str(program))
-    monkeypatch.setattr("bench.contestants.devbox._remove_images", no_engine)
+    monkeypatch.setattr("bench.contestants.devbox.remove_images", no_engine)
     return DevboxUp(App.sample(tmp_path / "app"), tmp_path)
 
 

@@ -286,7 +286,7 @@ LEAF = st.one_of(st.binary(max_size=600), NAME.map(lambda target: ("link", targe
 TREES = st.dictionaries(st.lists(NAME, min_size=1, max_size=4).map("/".join), LEAF, max_size=12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(tree=TREES, extra=st.dictionaries(NAME, st.binary(max_size=600), max_size=3))
 def test_any_tree_comes_back(
     tmp_path_factory: pytest.TempPathFactory, tree: dict[str, object], extra: dict[str, bytes]

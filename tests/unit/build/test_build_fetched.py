@@ -17,7 +17,7 @@ from devbox.build.filesync import Listings
 from devbox.build.job import BuildJob
 from devbox.build.session import Files
 from devbox.engine.fake import FakeBuild, FakeEngine
-from devbox.engine.protocol import BuildRequest, SessionOffer
+from devbox.engine.values import BuildRequest, SessionOffer
 from devbox.errors import EngineRefused
 from devbox.model import Entry, Image, Kind, Plan, Snapshot
 from devbox.watch import Scanner

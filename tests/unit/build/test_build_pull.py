@@ -9,7 +9,7 @@ import pytest
 from devbox.build import pull
 from devbox.build.pull import pull_missing
 from devbox.engine.fake import Behaviour, FakeEngine
-from devbox.engine.protocol import PullProgress
+from devbox.engine.values import PullProgress
 from devbox.errors import PullFailed
 
 from .traces import Heard

@@ -268,7 +268,7 @@ def test_a_step_that_wrote_nothing_has_no_log() -> None:
 
 
 @pytest.mark.parametrize("name", RECORDINGS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_order_repetition_and_cutting_of_the_vertexes_do_not_matter(name: str, data: st.DataObject) -> None:
     traces = recorded_traces(name)

@@ -14,7 +14,7 @@ from devbox.build.mask import Mask
 from devbox.build.needs import Needs, needs, registry_of
 from devbox.build.secrets import read_secrets
 from devbox.engine.fake import FakeEngine
-from devbox.engine.protocol import EngineInfo, RegistryLogin
+from devbox.engine.values import EngineInfo, RegistryLogin
 from devbox.errors import ConfigError
 from devbox.model import SecretSource
 

@@ -19,7 +19,7 @@ from devbox.build.job import Asked
 from devbox.build.messages import INTEGER, RAW, TEXT, Field, declare
 from devbox.build.session import logins_service, open_session, secrets_service, unary
 from devbox.engine.fake import FakeBuild, FakeEngine
-from devbox.engine.protocol import BuildRequest, RegistryLogin
+from devbox.engine.values import BuildRequest, RegistryLogin
 from devbox.errors import BuildFailed, ConfigError, EngineRefused, EngineUnreachable
 
 from .traces import TRACE, Heard, Replay, job, trace, vertex, wire

@@ -11,7 +11,7 @@ from pathlib import Path
 from devbox.build.job import BuildJob
 from devbox.build.trace import Trace, Vertex, VertexLog, decode
 from devbox.engine.fake import FakeEngine
-from devbox.engine.protocol import BuildRequest
+from devbox.engine.values import BuildRequest
 from devbox.events import BuildLog, BuildStep, Event
 from devbox.model import Plan, Snapshot
 

@@ -305,6 +305,7 @@ def test_flags_become_settings() -> None:
         environment=("A=1", "B", "C", "A=2"),
         build_args=("V=x=y",),
         secrets=("id=token,src=token.txt", "id=key,env=KEY"),
+        labels=("team=web", "bare"),
         environ={"B": "b"},
         target="web",
     )
@@ -312,6 +313,7 @@ def test_flags_become_settings() -> None:
         "environment": {"A": "2", "B": "b"},
         "build_args": {"V": "x=y"},
         "secrets": {"token": {"src": "token.txt"}, "key": {"env": "KEY"}},
+        "labels": {"team": "web", "bare": ""},
         "target": "web",
     }
     with pytest.raises(ConfigError, match="-e '=x' cannot be read"):

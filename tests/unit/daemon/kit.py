@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
+from devbox.config import Config, load
+from devbox.daemon.api import models
+from devbox.daemon.hub import Hub
 from devbox.daemon.work import Identity, Serving
-from devbox.engine.protocol import ContainerFacts, ImageFacts
-from devbox.events import Event
+from devbox.engine.values import ContainerFacts, ImageFacts
+from devbox.events import Event, Failure
 from devbox.model import (
     LABEL_CONFIG_HASH,
     LABEL_CONTEXT_DIGEST,
@@ -90,3 +94,74 @@ class Said(list[Event]):
     @property
     def kinds(self) -> list[str]:
         return [event.kind for event in self]
+
+
+class Nothing:
+    """Answers all that the control API asks; `refusal` is raised instead of an answer to an order."""
+
+    def __init__(self) -> None:
+        self.hub = Hub()
+        self.refusal: Exception | None = None
+        self.stopped = False
+        self.building = 0
+        self.settings = load(Path(), {}, {})
+
+    def status(self) -> models.Status:
+        return models.Status(
+            project="shop",
+            root="/shop",
+            state="serving",
+            revision=3,
+            image="sha256:1",
+            container="devbox-shop-r3",
+            urls=("http://127.0.0.1:8000",),
+            building=self.building,
+            failed=4,
+            failure=Failure(what="build 4 failed"),
+            paused=False,
+            standby=True,
+            engine="fake",
+            engine_lost=False,
+            config_hash="abc",
+            version="0",
+            pid=1,
+            last=self.hub.last,
+        )
+
+    def config(self) -> Config:
+        return self.settings
+
+    async def rebuild(self, order: models.RebuildOrder) -> models.Begun:
+        return self._begun(5 if order.no_cache else 4)
+
+    async def restart(self) -> models.Begun:
+        return self._begun(3)
+
+    async def rollback(self, order: models.RollbackOrder) -> models.Begun:
+        return self._begun(order.revision or 2)
+
+    async def pause(self) -> models.Watching:
+        return models.Watching(paused=True)
+
+    async def resume(self) -> models.Watching:
+        return models.Watching(paused=False)
+
+    async def wait(self, order: models.WaitOrder) -> models.Waited:
+        return models.Waited(result="serving", revision=3, building=0, failure=None)
+
+    async def revisions(self) -> models.Revisions:
+        return models.Revisions(serving=3, kept=(1, 2, 3))
+
+    def stop(self) -> None:
+        self.stopped = True
+
+    def kept(self, after: int) -> Iterator[Event]:
+        return self.hub.kept(after)
+
+    def follow(self, after: int) -> AsyncIterator[Event]:
+        return self.hub.follow(after)
+
+    def _begun(self, number: int) -> models.Begun:
+        if self.refusal is not None:
+            raise self.refusal
+        return models.Begun(number=number, after=self.hub.last)

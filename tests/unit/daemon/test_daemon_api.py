@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,76 +18,10 @@ from devbox.daemon.api.app import application
 from devbox.daemon.api.ask import ask
 from devbox.daemon.api.client import Client
 from devbox.daemon.api.server import control_api
-from devbox.daemon.hub import Hub
 from devbox.daemon.lock import make_runtime_directory
 from devbox.errors import EngineUnreachable, Refused, UsageError
-from devbox.events import ChangeIgnored, Event, Failure, SessionStarted, SessionStopped
-
-
-class Nothing:
-    """Answers everything; `refusal` is raised instead of an answer to an order."""
-
-    def __init__(self) -> None:
-        self.hub = Hub()
-        self.refusal: Exception | None = None
-        self.stopped = False
-
-    def status(self) -> models.Status:
-        return models.Status(
-            project="shop",
-            root="/shop",
-            state="serving",
-            revision=3,
-            image="sha256:1",
-            container="devbox-shop-r3",
-            urls=("http://127.0.0.1:8000",),
-            building=0,
-            failed=4,
-            failure=Failure(what="build 4 failed"),
-            paused=False,
-            standby=True,
-            engine="fake",
-            engine_lost=False,
-            config_hash="abc",
-            version="0",
-            pid=1,
-            last=self.hub.last,
-        )
-
-    async def rebuild(self, order: models.RebuildOrder) -> models.Begun:
-        return self._begun(5 if order.no_cache else 4)
-
-    async def restart(self) -> models.Begun:
-        return self._begun(3)
-
-    async def rollback(self, order: models.RollbackOrder) -> models.Begun:
-        return self._begun(order.revision or 2)
-
-    async def pause(self) -> models.Watching:
-        return models.Watching(paused=True)
-
-    async def resume(self) -> models.Watching:
-        return models.Watching(paused=False)
-
-    async def wait(self, order: models.WaitOrder) -> models.Waited:
-        return models.Waited(result="serving", revision=3, building=0, failure=None)
-
-    async def revisions(self) -> models.Revisions:
-        return models.Revisions(serving=3, kept=(1, 2, 3))
-
-    def stop(self) -> None:
-        self.stopped = True
-
-    def kept(self, after: int) -> Iterator[Event]:
-        return self.hub.kept(after)
-
-    def follow(self, after: int) -> AsyncIterator[Event]:
-        return self.hub.follow(after)
-
-    def _begun(self, number: int) -> models.Begun:
-        if self.refusal is not None:
-            raise self.refusal
-        return models.Begun(number=number, after=self.hub.last)
+from devbox.events import ChangeIgnored, Event, SessionStarted, SessionStopped
+from tests.unit.daemon.kit import Nothing
 
 
 @pytest.fixture
@@ -176,6 +110,91 @@ async def test_a_client_that_reads_nothing_keeps_nobody_from_ending(root: Path) 
         assert (await ask(directory, "GET", "status"))["last"] == 19_999
         control.hub.close()
     idle.close()
+
+
+async def test_who_asks_for_nothing_is_hung_up_on_and_leaves_room(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devbox.daemon.api.embedded.WHOLE_WITHIN", 0.2)
+    directory = make_runtime_directory(root)
+    async with control_api(directory, Nothing()):
+        await ask(directory, "GET", "status")
+        silent = [await asyncio.open_unix_connection(str(directory / SOCKET)) for _ in range(100)]
+        for number, (_, writer) in enumerate(silent):
+            writer.write(b"GET /v1/sta" if number % 2 else b"")
+        for reader, writer in silent:
+            assert await asyncio.wait_for(reader.read(), 10) == b""
+            writer.close()
+        assert (await ask(directory, "GET", "status"))["project"] == "shop"
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["folder", "socket"])
+async def test_a_socket_that_was_removed_is_made_anew(
+    root: Path, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    monkeypatch.setattr("devbox.daemon.api.server._LOOK_SECONDS", 0.01)
+    control, directory = Nothing(), make_runtime_directory(root)
+    got: list[Event] = []
+
+    async def follow() -> None:
+        async for event in Client(root).follow():
+            got.append(event)
+
+    async with control_api(directory, control):
+        control.hub(ChangeIgnored(seq=1, reason="nothing changed"))
+        following = asyncio.create_task(follow())
+        await wait_for(lambda: bool(got))
+        (directory / SOCKET).unlink()
+        if whole:
+            directory.rmdir()
+            make_runtime_directory(root)
+        await wait_for((directory / SOCKET).exists)
+        assert (await ask(directory, "GET", "status"))["project"] == "shop"
+        control.hub(SessionStopped(seq=2, reason="Ctrl-C"))
+        control.hub.close()
+        await asyncio.wait_for(following, 10)
+    assert [event.seq for event in got] == [1, 2]
+    assert not (directory / SOCKET).exists()
+
+
+async def test_where_too_many_ask_at_once_that_is_said(root: Path) -> None:
+    control, client, directory = Nothing(), Client(root), make_runtime_directory(root)
+    async with control_api(directory, control):
+        await client.status()
+        many = [await asyncio.open_unix_connection(str(directory / SOCKET)) for _ in range(64)]
+        with pytest.raises(Refused, match="too many programs ask devbox at once"):
+            await client.status()
+        with pytest.raises(Refused, match="too many programs ask devbox at once"):
+            await anext(client.follow())
+        for _, writer in many:
+            writer.close()
+
+
+async def test_a_body_without_end_is_refused_and_takes_no_memory(root: Path) -> None:
+    directory = make_runtime_directory(root)
+    head = b"POST /v1/rebuild HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\n"
+    async with control_api(directory, Nothing()):
+        await ask(directory, "GET", "status")
+        reader, writer = await asyncio.open_unix_connection(str(directory / SOCKET))
+        writer.write(head + b"Content-Length: 1000000000\r\n\r\n" + b"x" * 200_000)
+        said = await asyncio.wait_for(reader.readuntil(b"}"), 10)
+        writer.close()
+        assert said.startswith(b"HTTP/1.1 413 ")
+        assert b"/v1/rebuild" in said
+
+
+async def test_half_a_body_is_waited_for_no_longer_than_its_bound(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devbox.daemon.api.bounds.WHOLE_WITHIN", 0.2)
+    directory = make_runtime_directory(root)
+    async with control_api(directory, Nothing()):
+        await ask(directory, "GET", "status")
+        reader, writer = await asyncio.open_unix_connection(str(directory / SOCKET))
+        writer.write(b"POST /v1/wait HTTP/1.0\r\nHost: d\r\nContent-Length: 100\r\n\r\n{")
+        said = await asyncio.wait_for(reader.readuntil(b"}"), 10)
+        writer.close()
+        assert said.startswith(b"HTTP/1.1 408 ")
 
 
 schema = schemathesis.openapi.from_asgi("/v1/openapi.json", application(Nothing()))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
+import weakref
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from devbox.daemon import applog
 from devbox.daemon.applog import LogFollowers
 from devbox.engine.fake import Behaviour, FakeEngine
-from devbox.engine.protocol import ContainerSpec
+from devbox.engine.values import ContainerSpec
 from devbox.events import AppLog
 
 from .kit import Said, labels, until
@@ -128,3 +130,20 @@ async def test_one_that_is_gone_is_no_error_and_nothing_is_left(engine: FakeEngi
     await asyncio.sleep(0)
     await followers.close()
     assert asyncio.all_tasks() == before
+
+
+async def test_nothing_is_kept_of_a_container_that_ended_without_having_served(engine: FakeEngine) -> None:
+    before = len(asyncio.all_tasks())
+    followers = LogFollowers(engine, Said())
+    kept = []
+    for number in (1, 2, 3):
+        container = await made(engine, number, "one")
+        followers.follow(container, number)
+        await engine.start(container)
+        kept += [weakref.ref(task) for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        await engine.remove_container(container)
+    await until(lambda: len(asyncio.all_tasks()) == before)
+    gc.collect()
+    assert kept
+    assert not any(task() for task in kept)
+    await followers.close()

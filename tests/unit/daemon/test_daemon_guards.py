@@ -12,10 +12,10 @@ from typing import cast
 import pytest
 
 from devbox.daemon import guards as module
-from devbox.daemon.guards import AppEnded, EngineReturned, Guards
+from devbox.daemon.guards import AppEnded, EngineReturned, Guards, Notice
 from devbox.daemon.tools import Tools
 from devbox.engine.fake import Behaviour, FakeEngine
-from devbox.engine.protocol import ContainerSpec
+from devbox.engine.values import ContainerSpec
 from devbox.errors import EngineRefused, EngineUnreachable, GateError
 
 from .kit import Said, labels, serving, until
@@ -56,7 +56,7 @@ class Bench:
     engine: FakeEngine
     ports: Ports
     said: Said
-    told: list[AppEnded | EngineReturned]
+    told: list[Notice]
     guards: Guards
 
     async def app(self, number: int = 1) -> str:
@@ -69,7 +69,7 @@ class Bench:
 @asynccontextmanager
 async def bench(engine: FakeEngine | None = None) -> AsyncIterator[Bench]:
     engine = engine or FakeEngine()
-    said, ports, told = Said(), Ports(), []  # type: tuple[Said, Ports, list[AppEnded | EngineReturned]]
+    said, ports, told = Said(), Ports(), []  # type: tuple[Said, Ports, list[Notice]]
     tools = cast("Tools", SimpleNamespace(engine=engine, info=engine.identity, ports=ports, emit=said))
     before = asyncio.all_tasks()
     group = asyncio.TaskGroup()

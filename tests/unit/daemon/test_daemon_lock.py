@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -21,9 +23,11 @@ from devbox.daemon.lock import (
     holder,
     make_runtime_directory,
     remove_runtime_directory,
+    runtime_directories,
     runtime_directory,
 )
 from devbox.errors import AlreadyRunning, ConfigError
+from devbox.gate.lock import PATH_BYTES
 
 HOLD = """
 import sys, time
@@ -127,6 +131,44 @@ def test_one_that_ends_may_take_the_folder_away(tmp_path: Path) -> None:
     assert stat.S_IMODE(directory.parent.stat().st_mode) == 0o700
 
 
+@pytest.mark.parametrize("whole", [True, False], ids=["folder", "file"])
+def test_it_is_held_by_the_file_that_others_look_at_whatever_was_removed(
+    runtime: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    monkeypatch.setattr("devbox.daemon.lock.PATH_BYTES", 4096)
+    directory = make_runtime_directory(tmp_path)
+    with ProjectLock(directory) as lock:
+        lock.renew()
+        assert holder(directory) == os.getpid()
+        if whole:
+            shutil.rmtree(directory.parent)
+        else:
+            (directory / "lock").unlink()
+        assert holder(directory) is None
+        lock.renew()
+        assert holder(directory) == os.getpid()
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    assert holder(directory) is None
+
+
+def test_it_is_left_to_who_took_it_meanwhile_and_waits_for_a_place_to_be(
+    runtime: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devbox.daemon.lock.PATH_BYTES", 4096)
+    directory = make_runtime_directory(tmp_path)
+    with ProjectLock(directory) as lock:
+        (directory / "lock").unlink()
+        with another(directory) as other:
+            lock.renew()
+            assert holder(directory) == other.pid
+        shutil.rmtree(runtime)
+        lock.renew()
+        assert not runtime.exists()
+        runtime.mkdir()
+        lock.renew()
+        assert holder(directory) == os.getpid()
+
+
 def test_never_two_at_once_though_each_takes_the_file_away(tmp_path: Path) -> None:
     """Eight threads hold, remove and let go; flock tells them apart, for each opens the file itself."""
     directory = tmp_path / "base" / "project"
@@ -206,6 +248,49 @@ def test_a_link_in_its_place_is_refused(runtime: Path, tmp_path: Path) -> None:
     (runtime / "devbox").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ConfigError, match="belongs to another user"):
         make_runtime_directory(tmp_path)
+
+
+@pytest.mark.parametrize("prepared", ["devbox", "devbox/{name}"])
+def test_nobody_is_asked_or_ended_by_what_another_user_prepared(
+    runtime: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepared: str
+) -> None:
+    path = runtime_directory(tmp_path)
+    path.mkdir(parents=True)
+    theirs = runtime / prepared.format(name=path.name)
+    ours = os.getuid()
+    lstat = Path.lstat
+
+    def owned(self: Path) -> os.stat_result:
+        fields = list(lstat(self))
+        fields[stat.ST_UID] = ours + 1 if self == theirs else ours
+        return os.stat_result(fields)
+
+    monkeypatch.setattr(Path, "lstat", owned)
+    for look in (runtime_directory, make_runtime_directory, remove_runtime_directory):
+        with pytest.raises(ConfigError, match=f"{theirs.name} belongs to another user") as caught:
+            look(tmp_path)
+        assert "XDG_RUNTIME_DIR" in caught.value.hint
+    if prepared == "devbox":
+        with pytest.raises(ConfigError, match="belongs to another user"):
+            runtime_directories()
+
+
+@pytest.mark.parametrize(("beyond", "fits"), [(0, True), (1, False)])
+def test_a_path_too_long_for_a_socket_is_said_before_one_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beyond: int, fits: bool
+) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as short:
+        rest = PATH_BYTES - len(f"{short}//devbox/{'0' * 16}/gate.sock")
+        monkeypatch.setenv("XDG_RUNTIME_DIR", f"{short}/{'x' * (rest + beyond)}")
+        if fits:
+            path = make_runtime_directory(tmp_path) / "gate.sock"
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(str(path))
+        else:
+            with pytest.raises(ConfigError, match="cannot hold a socket") as caught:
+                make_runtime_directory(tmp_path)
+            assert f"{PATH_BYTES} bytes" in caught.value.cause
+            assert "shorter" in caught.value.hint
 
 
 def test_a_place_that_cannot_be_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,7 +92,7 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
     folder.mkdir()
     runtime.mkdir(mode=0o700)
     (folder / "Dockerfile").write_text(_DOCKERFILE)
-    (folder / ".dockerignore").write_text(".*\n")
+    (folder / ".dockerignore").write_text(".*\ndevbox.toml\n")
     (folder / "requirements.txt").write_text("fastapi\n")
     (folder / "main.py").write_text("one\n")
     engine = FakeEngine()

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from devbox.config import load
+from devbox.daemon.hostports import HostPorts
+from devbox.daemon.lock import ProjectLock, make_runtime_directory
 from devbox.daemon.memory import (
     Memory,
+    other_user,
     recall,
     refuse_foreign_project,
     revision_number,
     revision_of,
+    running_elsewhere,
     serving_container,
     superseded_images,
 )
+from devbox.daemon.teardown import take_down
 from devbox.engine.fake import FakeEngine
-from devbox.engine.protocol import ContainerFacts, ContainerSpec
-from devbox.errors import ConfigError
-from devbox.model import LABEL_REVISION, Backend, Revision
+from devbox.engine.values import ContainerFacts, ContainerSpec
+from devbox.errors import AlreadyRunning, ConfigError
+from devbox.model import LABEL_REVISION, LABEL_USER, Backend, Revision
 
 from .kit import container, image, labels
 
@@ -83,7 +89,11 @@ def test_what_serves_is_what_the_gate_points_at_else_the_newest_that_runs(
     assert (serves.id if serves else None) == found
 
 
-async def test_a_project_of_the_same_name_elsewhere_is_refused_and_left_alone(tmp_path: Path) -> None:
+async def test_a_project_of_the_same_name_elsewhere_is_refused_and_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr("devbox.daemon.lock.PATH_BYTES", 4096)
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
     there.mkdir()
@@ -107,6 +117,51 @@ async def test_a_project_of_the_same_name_elsewhere_is_refused_and_left_alone(tm
         memory = await recalled(ours)
         refuse_foreign_project(memory, config)
         assert len(memory.containers) == len(memory.images) == 1
+    moved = tmp_path / "moved away"
+    with ProjectLock(make_runtime_directory(moved)):
+        foreign = await recalled(str(moved))
+    with pytest.raises(ConfigError) as caught:
+        refuse_foreign_project(foreign, config)
+    assert caught.value.hint.endswith(f"devbox down '{moved}'")
+
+
+async def test_what_runs_elsewhere_under_the_name_is_told_by_its_folder(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    config = load(here, {"project": "shop"}, {})
+    mine = container(1, root=str(here))
+    other = container(2, root=str(there))
+    ended = container(3, root=str(there), status="exited")
+    orphan = container(4, root=str(tmp_path / "moved away"))
+    assert running_elsewhere((mine, other, ended, orphan), config) == (str(there),)
+    assert running_elsewhere((mine, ended, orphan), config) == ()
+
+
+async def test_what_another_user_runs_in_the_same_folder_is_refused_and_left_alone(tmp_path: Path) -> None:
+    config = load(tmp_path, {"project": "shop"}, {})
+    theirs = {**labels(1, root=str(tmp_path)), LABEL_USER: str(os.getuid() + 54321)}
+
+    async def recalled(engine: FakeEngine, found: dict[str, str]) -> Memory:
+        name = engine.add_image("shop:r1", labels=labels(1, role="image", root=str(tmp_path)))
+        await engine.create(ContainerSpec("devbox-shop-r1", name, found))
+        return await recall(engine, config)
+
+    engine = FakeEngine()
+    memory = await recalled(engine, theirs)
+    assert (memory.containers, len(memory.images)) == ((), 1)
+    assert other_user(memory, config) == str(os.getuid() + 54321)
+    with pytest.raises(AlreadyRunning, match=f"user {os.getuid() + 54321} runs this project"):
+        refuse_foreign_project(memory, config)
+    await take_down(engine, config, HostPorts(engine, tmp_path), volumes=False)
+    assert len(await engine.containers("shop")) == 1
+    await engine.close()
+
+    engine = FakeEngine()
+    memory = await recalled(engine, theirs | {LABEL_USER: str(os.getuid())})
+    assert (len(memory.containers), other_user(memory, config)) == (1, None)
+    refuse_foreign_project(memory, config)
+    await engine.close()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from devbox.config import load
 from devbox.daemon.outlook import Outlook
 from devbox.daemon.tools import Tools
-from devbox.engine.protocol import ImageFacts
+from devbox.engine.values import ImageFacts
 
 
 @pytest.mark.parametrize(("usual_boot", "seconds"), [(0.05, 3.0), (2.0, 8.0), (20.0, 30.0), (math.inf, 30.0)])

@@ -33,6 +33,22 @@ def test_settings_are_read_again_where_a_file_changed(tmp_path: Path) -> None:
     assert settings.config.target == ""
 
 
+def test_a_folder_that_was_replaced_is_found_again_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`devbox up` without a path means the folder that it was begun in."""
+    project = tmp_path / "project"
+    project.mkdir()
+    monkeypatch.chdir(project)
+    settings = Settings(Path(), {}, {})
+    project.rmdir()
+    assert settings.reload() is False
+    project.mkdir()
+    write(project, 'target = "two"\n')
+    assert settings.reload() is True
+    assert settings.config.target == "two"
+
+
 @pytest.mark.parametrize("begin", [True, False])
 def test_a_file_that_is_written_while_it_is_read_is_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begin: bool
@@ -72,6 +88,25 @@ def test_a_bad_change_is_said_once_and_the_former_settings_stay(tmp_path: Path) 
     assert settings.reload() is False
     write(tmp_path, 'target = "two"\n')
     assert settings.reload() is True
+
+
+def test_settings_are_those_of_the_path_whatever_becomes_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "shop"
+    root.mkdir()
+    (root / "devbox.toml").write_text("stop_grace = 7\n")
+    monkeypatch.chdir(root)
+    settings = Settings(Path(), {}, {})
+    settings.reload()
+    root.rename(tmp_path / "aside")
+    assert not settings.reload()
+    assert settings.config.stop_grace == 7
+    root.mkdir()
+    (root / "devbox.toml").write_text("stop_grace = 8\n")
+    (tmp_path / "aside" / "devbox.toml").write_text("stop_grace = 9\n")
+    assert settings.reload()
+    assert (settings.config.root, settings.config.stop_grace) == (root, 8)
 
 
 def test_what_was_missing_is_found_once_it_is_there(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from devbox.doctor.engine import base_image, buildkit, clocks, engine, future_files, image_store
 from devbox.doctor.facts import Answer, Base
 from devbox.doctor.finding import State
-from devbox.engine.protocol import EngineInfo
+from devbox.engine.values import EngineInfo
 from devbox.errors import DevboxError, EngineRefused, EngineUnreachable, PullFailed
 
 INFO = EngineInfo(

@@ -18,9 +18,9 @@ from devbox.doctor import gather
 from devbox.doctor.examine import examine
 from devbox.doctor.finding import Diagnosis, Finding, State
 from devbox.engine.fake import Behaviour, FakeBuild, FakeEngine
-from devbox.engine.protocol import ContainerSpec, EngineInfo
+from devbox.engine.values import ContainerSpec, EngineInfo
 from devbox.errors import ConfigError, EngineUnreachable
-from devbox.model import LABEL_PROJECT, LABEL_ROOT
+from devbox.model import LABEL_PROJECT, LABEL_ROOT, LABEL_USER
 
 CHECKS = [
     "settings",
@@ -227,6 +227,23 @@ async def test_another_folder_with_the_same_name(project: Path, engine: FakeEngi
     found = one(await look(project, engine), "project")
     assert found.state is State.FAILURE
     assert str(tmp_path) in found.text
+
+
+async def test_a_runtime_folder_that_is_of_no_use(
+    project: Path, engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "devbox").symlink_to(tmp_path)
+    found = one(await look(project, engine), "project")
+    assert (found.state, "XDG_RUNTIME_DIR" in found.next_step) == (State.FAILURE, True)
+    assert "belongs to another user" in found.text
+
+
+async def test_another_user_in_the_same_folder(project: Path, engine: FakeEngine) -> None:
+    labels = {LABEL_PROJECT: "shop", LABEL_ROOT: str(project), LABEL_USER: str(os.getuid() + 54321)}
+    await engine.create(ContainerSpec("shop-1", "base:1", labels))
+    found = one(await look(project, engine), "project")
+    assert (found.state, found.text) == (State.FAILURE, f"user {os.getuid() + 54321} runs this project")
 
 
 async def test_a_check_that_breaks_takes_no_other_with_it(

@@ -13,7 +13,7 @@ import pytest
 
 from devbox.engine import connect, docker
 from devbox.engine.docker import DockerEngine
-from devbox.engine.protocol import SessionOffer
+from devbox.engine.values import SessionOffer
 from devbox.errors import EngineRefused, EngineUnreachable
 from tests.contract.engine_contract import engine_threads
 

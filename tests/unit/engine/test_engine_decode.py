@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devbox.engine.decode import LONGEST_LINE, Frames, LineAssembler, frame, json_messages
-from devbox.engine.protocol import LogLine
+from devbox.engine.values import LogLine
 
 Piece = tuple[Literal["stdout", "stderr"], bytes]
 

@@ -8,7 +8,7 @@ import pytest
 
 from devbox.engine import facts
 from devbox.engine.progress import Layers
-from devbox.engine.protocol import EngineEvent, EngineInfo, VolumeFacts
+from devbox.engine.values import EngineEvent, EngineInfo, VolumeFacts
 from devbox.model import Backend, PortMapping, VolumeMount
 
 SOCKET = "unix:///var/run/docker.sock"

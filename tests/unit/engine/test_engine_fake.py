@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 import pytest
 
 from devbox.engine.fake import Behaviour, FakeBuild, FakeEngine
-from devbox.engine.protocol import BuildRequest, ContainerSpec, LogLine
+from devbox.engine.values import BuildRequest, ContainerSpec, LogLine
 from devbox.errors import EngineUnreachable, PortTaken
 from devbox.model import LABEL_PROJECT, PortMapping
 from tests.contract.engine_contract import EngineContract, fetch, tar_of
+from tests.contract.run_contract import RunContract
 
 
 @dataclass
@@ -41,7 +42,7 @@ async def lab() -> AsyncIterator[FakeLab]:
     await lab.engine.close()
 
 
-class TestFakeEngine(EngineContract):
+class TestFakeEngine(EngineContract, RunContract):
     """The fake keeps every promise that the real engine keeps."""
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from devbox.engine import upgrade
 from devbox.engine.docker import DockerEngine
-from devbox.engine.protocol import SessionOffer
+from devbox.engine.values import SessionOffer
 from devbox.errors import DevboxError, EngineRefused, EngineUnreachable, NotFound
 from tests.contract.engine_contract import Served, engine_threads, eventually
 

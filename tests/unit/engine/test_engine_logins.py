@@ -11,7 +11,7 @@ import pytest
 
 from devbox.engine import connect, logins
 from devbox.engine.docker import DockerEngine
-from devbox.engine.protocol import RegistryLogin
+from devbox.engine.values import RegistryLogin
 from devbox.errors import ConfigError
 
 from .stub import StubEngine, on_socket, says

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from devbox.engine.docker import DockerEngine
-from devbox.engine.protocol import BuildRequest, ExecResult, LogLine, PullProgress
+from devbox.engine.values import BuildRequest, ExecResult, LogLine, PullProgress
 from devbox.errors import EngineRefused, EngineUnreachable, NotFound, PullFailed
 from devbox.model import LABEL_PROJECT
 from tests.contract.engine_contract import engine_threads

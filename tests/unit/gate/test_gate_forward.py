@@ -43,7 +43,7 @@ async def test_every_byte_comes_back_in_order(gate: GateClient, chunk: int) -> N
 
 
 @given(chunks=st.lists(st.binary(max_size=3000), max_size=12), pauses=st.lists(st.booleans(), max_size=12))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_any_chunking_arrives_whole(gate: GateClient, chunks: list[bytes], pauses: list[bool]) -> None:
     port = await _open(gate)
     async with serving(echo) as backend:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -161,15 +162,46 @@ async def test_a_wedged_gate_is_an_error_in_time_and_can_be_ended(
     assert not started.path.exists()
 
 
-async def test_a_gate_whose_socket_file_was_removed_is_said_to_be_there(
-    started: GateClient, monkeypatch: pytest.MonkeyPatch
+async def test_a_gate_that_cannot_be_reached_is_said_to_be_there(
+    socket_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("devbox.gate.client.ANSWER_SECONDS", 0.2)
-    started.path.unlink()
-    with pytest.raises(GateError, match=f"pid {started.pid}"):
-        await connect(started.path)
-    assert await end(started.path) is True
-    await until(lambda: not alive(started.pid))
+    await spawn(socket_path, "import devbox.gate.__main__ as gate\ngate.LOOK_SECONDS = 1000")
+    pid = lock.holder(socket_path)
+    assert pid
+    await asyncio.to_thread(socket_path.unlink)
+    with pytest.raises(GateError, match=f"pid {pid}"):
+        await connect(socket_path)
+    assert await end(socket_path) is True
+    await until(lambda: not alive(pid))
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["folder", "socket"])
+async def test_what_leads_to_a_gate_is_made_anew_where_it_was_removed(
+    socket_path: Path, whole: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devbox.gate.client.ANSWER_SECONDS", BOUND)
+    path = socket_path.parent / "project" / "gate.sock"
+    path.parent.mkdir()
+    first = await start(path, socket_path.with_suffix(".log"))
+    port = await first.listen("web", "127.0.0.1", 0)
+    if whole:
+        shutil.rmtree(path.parent)
+        await until(path.exists)
+    else:
+        path.unlink()
+    again = await connect(path)
+    assert again is not None
+    assert again.pid == first.pid == lock.holder(path)
+    assert [route.port for route in (await again.hello()).routes] == [port]
+    # Who was connected stays so.
+    assert (await first.hello()).pid == again.pid
+    assert stat.S_IMODE(path.parent.stat().st_mode) & 0o077 == (0 if whole else 0o055)
+    await first.close()
+    await again.close()
+    assert await end(path) is True
+    await until(lambda: not alive(again.pid))
+    assert not path.exists()
 
 
 async def test_a_gate_of_another_version_is_told_apart_and_can_be_ended(socket_path: Path) -> None:

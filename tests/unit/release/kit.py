@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from devbox.engine.fake import Behaviour, FakeEngine
-from devbox.engine.protocol import ContainerSpec, EngineInfo
+from devbox.engine.values import ContainerSpec, EngineInfo
 from devbox.model import LABEL_PROJECT, LABEL_REVISION
 
 INFO = EngineInfo("Fake", "1.0", "1.51", "fake://", True, True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from devbox.config import load
-from devbox.engine.protocol import ImageFacts
+from devbox.engine.values import ImageFacts
 from devbox.errors import ConfigError, StartFailed
 from devbox.model import PortMapping, Revision
 from devbox.release.debugging import debugger_ports, under_debugger, without_debugger

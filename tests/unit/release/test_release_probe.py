@@ -10,10 +10,10 @@ from dataclasses import replace
 import pytest
 
 from devbox.engine.fake import Behaviour, FakeEngine
-from devbox.engine.protocol import ContainerFacts, ExecResult, LogLine
+from devbox.engine.values import ContainerFacts, ExecResult, LogLine
 from devbox.errors import Conflict, EngineUnreachable, StartFailed
 from devbox.model import Backend, PortMapping
-from devbox.release import probe
+from devbox.release import dial, probe
 from devbox.release.probe import Readiness, backends, log_tail, must_speak, wait_ready
 
 from .kit import INFO, PORT, PUBLISHED, SERVES, SILENT, answering, http, serving, started
@@ -188,7 +188,7 @@ async def test_a_health_path_counts_before_a_healthcheck(engine: FakeEngine) -> 
 async def test_one_that_listens_before_it_answers_is_ready_when_it_answers(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probe, "_ANSWER_BOUND", 0.1)
+    monkeypatch.setattr(dial, "ANSWER_BOUND", 0.1)
     container, host = await started(engine, SILENT)
     loaded = asyncio.Event()
 
@@ -205,7 +205,7 @@ async def test_one_that_listens_before_it_answers_is_ready_when_it_answers(
 
 
 async def test_one_that_never_answers_is_told(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "_ANSWER_BOUND", 0.05)
+    monkeypatch.setattr(dial, "ANSWER_BOUND", 0.05)
     container, host = await started(engine, SILENT)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -235,8 +235,10 @@ async def test_an_exit_before_the_first_look_is_an_exit(engine: FakeEngine) -> N
 
 
 async def test_memory_is_named_where_it_was_the_reason(engine: FakeEngine) -> None:
-    container, _ = await started(engine, Behaviour(port=PORT, exits=137, out_of_memory=True))
-    assert "memory" in (await refused(engine, container, Readiness(PORT))).cause
+    container, _ = await started(engine, Behaviour(port=PORT, exits=137, out_of_memory=True), memory=64 << 20)
+    error = await refused(engine, container, Readiness(PORT))
+    assert error.what == "was killed: out of memory (limit 64 MB)"
+    assert "memory" in error.hint
 
 
 async def test_one_that_is_removed_is_told(engine: FakeEngine) -> None:
@@ -369,5 +371,5 @@ async def test_a_log_that_never_comes_is_not_waited_for(monkeypatch: pytest.Monk
             await asyncio.Event().wait()
             yield LogLine("stdout", "never")
 
-    monkeypatch.setattr(probe, "_ANSWER_BOUND", 0.05)
+    monkeypatch.setattr(probe, "ANSWER_BOUND", 0.05)
     assert await log_tail(Mute(), "x") == ()

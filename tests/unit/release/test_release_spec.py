@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from devbox.config import Config, load
-from devbox.engine.protocol import EngineInfo, ImageFacts
+from devbox.engine.values import EngineInfo, ImageFacts
 from devbox.model import (
     LABEL_CONFIG_HASH,
     LABEL_CONTEXT_DIGEST,
@@ -17,6 +18,7 @@ from devbox.model import (
     LABEL_REVISION,
     LABEL_ROLE,
     LABEL_ROOT,
+    LABEL_USER,
     PortMapping,
     Revision,
     VolumeMount,
@@ -49,8 +51,9 @@ def test_name_image_environment_and_labels(tmp_path: Path) -> None:
         LABEL_CONTEXT_DIGEST: "digest",
         LABEL_ROLE: ROLE_APP,
         LABEL_ROOT: str(tmp_path),
+        LABEL_USER: str(os.getuid()),
     }
-    assert spec.labels == revision_labels(settings, 7, "digest", ROLE_APP)
+    assert spec.labels.items() > revision_labels(settings, 7, "digest", ROLE_APP).items()
     assert spec.init
     assert spec.command is None
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import pytest
 
 from devbox.engine.fake import Behaviour, FakeEngine
-from devbox.engine.protocol import ContainerFacts, ContainerSpec
+from devbox.engine.values import ContainerFacts, ContainerSpec
 from devbox.errors import Conflict, DevboxError, EngineUnreachable, PortTaken, StartFailed, Superseded
 from devbox.model import LABEL_PROJECT, PortMapping
 from devbox.release.probe import Readiness

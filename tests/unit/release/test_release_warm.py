@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from devbox.engine.fake import FakeEngine
-from devbox.engine.protocol import ContainerFacts
+from devbox.engine.values import ContainerFacts
 from devbox.errors import Conflict
 from devbox.model import Staging
 from devbox.release.strategies import Hooks

@@ -138,17 +138,17 @@ def drained(master: int) -> str:
 
 
 class Screen:
-    """Collects what is written to the terminal."""
+    """Collects what is written to the terminal: in `everything`, and in `written` since `shows` returned."""
 
     def __init__(self, master: int) -> None:
         self._master = master
-        self.written = ""
+        self.written = self.everything = ""
 
     def shows(self, words: str) -> None:
         """Waits until `words` were written since the last time that something was waited for."""
 
         def written() -> bool:
-            self.written += drained(self._master)
+            self._read()
             return words in self.written
 
         until(written)
@@ -158,10 +158,15 @@ class Screen:
         """Reads until the process has ended; its exit code."""
 
         def ended() -> bool:
-            self.written += drained(self._master)
+            self._read()
             return process.poll() is not None
 
         until(ended)
-        self.written += drained(self._master)
+        self._read()
         assert process.returncode is not None
         return process.returncode
+
+    def _read(self) -> None:
+        new = drained(self._master)
+        self.written += new
+        self.everything += new

@@ -53,16 +53,20 @@ STEPS = st.builds(
 )
 TIMINGS = st.builds(
     TimingsInfo,
-    **dict.fromkeys(("detect", "context", "build", "stage", "boot", "flip", "total"), SECONDS),
+    **dict.fromkeys(TimingsInfo.model_fields, SECONDS),
 )
 ADVICE = st.builds(AdviceInfo, rule=WORDS, file=WORDS, line=NUMBERS, message=WORDS, hint=WORDS)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
-    **dict.fromkeys(("build", "revision", "serving", "cached", "steps"), NUMBERS),
+    **dict.fromkeys(("build", "revision", "serving", "cached", "steps", "index", "total"), NUMBERS),
+    "memory_limit": st.integers(0, 2**50),
+    "command": WORDS,
+    "state": st.sampled_from(StepState),
+    "restarting": st.booleans(),
     **dict.fromkeys(
         ("project", "root", "engine", "version", "reason", "hint", "cause", "step", "notice"), WORDS
     ),
     **dict.fromkeys(("line", "image", "strategy", "url"), WORDS),
-    **dict.fromkeys(("urls", "paths", "added", "modified", "removed", "log"), LINES),
+    **dict.fromkeys(("urls", "paths", "added", "modified", "removed", "log", "services"), LINES),
     "seconds": SECONDS,
     "failure": FAILURES,
     "problems": PROBLEMS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from devbox.events import (
@@ -41,7 +41,6 @@ def served(strategy: str, revision: int) -> Event:
     return ReleaseServed(revision=revision, image="i", strategy=strategy, url=URL, timings=timings)
 
 
-@settings(deadline=None)
 @given(
     SESSIONS,
     st.builds(

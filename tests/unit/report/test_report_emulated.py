@@ -60,7 +60,7 @@ class Emulated:
         return lines[borders[0] :]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(SIZES, SCENES)
 def test_after_anything_the_block_is_whole_and_the_terminal_as_it_was(
     size: tuple[int, int], scenes: list[tuple[int, int] | Event]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -113,13 +114,32 @@ def test_what_a_build_wrote_is_that_of_the_newest_with_its_number(tmp_path: Path
         for event in events:
             journal(event)
         journal.close()
-    assert [event.line for event in build_output(tmp_path, 7)] == ["new", "newer"]
-    assert build_output(tmp_path, 9) == []
+    assert [event.line for event in build_output(tmp_path, 7).lines] == ["new", "newer"]
+    assert build_output(tmp_path, 9) == ([], True, True)
+    assert build_output(tmp_path, 10) == ([], False, True)
     journal = Journal(tmp_path, told.append)
     journal(_at(1, 7))
     journal(wrote(2, "12 MB of 40 MB", stream="progress"))
     journal.close()
-    assert build_output(tmp_path, 7) == []
+    assert build_output(tmp_path, 7) == ([], True, True)
+
+
+def test_of_what_a_build_wrote_it_is_known_whether_all_is_kept(
+    tmp_path: Path, told: list[str], small_files: None
+) -> None:
+    journal = Journal(tmp_path, told.append)
+    events: list[Event] = []
+    for build, wrote in ((1, 1), (2, 60), (3, 1), (4, 0)):
+        events.append(_started(build))
+        events += [BuildLog(build=build, step="RUN x", line=f"line {number}") for number in range(wrote)]
+    for event in stamped(events):
+        journal(event)
+    journal.close()
+    one, two, three, four = (build_output(tmp_path, build) for build in (1, 2, 3, 4))
+    assert (one.lines, one.known, one.whole) == ([], True, False)
+    assert (0 < len(two.lines) < 60, two.whole) == (True, False)
+    assert ([event.line for event in three.lines], three.whole) == (["line 0"], True)
+    assert four == ([], True, True)
 
 
 def _at(seq: int, build: int) -> BuildStarted:
@@ -176,19 +196,17 @@ def test_a_folder_that_cannot_be_made_is_told_once(tmp_path: Path, told: list[st
     assert _builds(tmp_path / "state" / "project") == [5]
 
 
-def test_a_cleared_folder_is_made_again_at_the_next_file(
-    tmp_path: Path, told: list[str], small_files: None
-) -> None:
+def test_a_cleared_folder_is_made_again_at_the_next_line(tmp_path: Path, told: list[str]) -> None:
     folder = tmp_path / "project"
     journal = Journal(folder, told.append)
-    journal(_started(1))
-    (folder / "journal.jsonl").unlink()
-    folder.rmdir()
-    for build in range(2, 60):
-        journal(_started(build))
+    for cleared in ("first", "again"):
+        journal(_started(1))
+        shutil.rmtree(folder)
+        journal(_started(2))
+        journal(_started(3))
+        assert (cleared, _builds(folder)) == (cleared, [2, 3])
     journal.close()
     assert told == []
-    assert _builds(folder)[-1] == 59
 
 
 _STRANDED = """

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from devbox.events import AppLog, BuildLog, Event, SessionStopped
 from devbox.report.ink import colours
@@ -222,6 +222,23 @@ def test_messages_are_shown_until_the_end() -> None:
     ]
 
 
+def test_a_last_word_stays_below_the_screen() -> None:
+    stream = io.StringIO()
+    with Live(stream, XTERM, Clock()) as live:
+        for event in sessions.stamped(sessions.several_rounds()):
+            live(event)
+        live.message("stopping …")
+        live.last_word("left; it \x1b[2Jgoes on")
+        live.tick()
+    terminal = SmallTerminal(80, 24)
+    terminal.write(stream.getvalue())
+    assert terminal.text[-3:] == [
+        "     ▅▅▅█▅▅   131ms  69ms  75ms   median 74ms of 6 saves",
+        "devbox: left; it goes on",
+        "",
+    ]
+
+
 def test_what_an_application_writes_cannot_take_the_screen_over() -> None:
     evil = "\x1b[2J\x1b[H\x1b[?1049h\x1b]0;owned\x07\x9b2Jdone"
     terminal, written = played([*sessions.several_rounds(), AppLog(revision=7, stream="stdout", line=evil)])
@@ -229,7 +246,6 @@ def test_what_an_application_writes_cannot_take_the_screen_over() -> None:
     assert "\x1b[2J" not in written
 
 
-@settings(deadline=None)
 @given(SESSIONS)
 def test_no_event_brings_a_sequence_of_its_own(events: list[Event]) -> None:
     stream = io.StringIO()

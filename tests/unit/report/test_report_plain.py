@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from devbox.errors import BuildFailed as BuildFailedError
 from devbox.errors import DevboxError
@@ -14,6 +14,7 @@ from devbox.events import (
     AdviceInfo,
     AppExited,
     AppLog,
+    AppOutOfMemory,
     AppRaised,
     BuildAdvice,
     BuildAvoidable,
@@ -30,8 +31,14 @@ from devbox.events import (
     Failure,
     Problem,
     ReleaseFailed,
+    ReleaseLog,
     ReleaseServed,
     ReleaseStarted,
+    ReleaseStep,
+    ServicesFailed,
+    ServicesLog,
+    ServicesReady,
+    ServicesStarting,
     SessionStarted,
     SessionStopped,
     StandbyChanged,
@@ -162,6 +169,12 @@ EXAMPLES: tuple[Event, ...] = (
     WatchDegraded(reason="the limit of inotify watches is reached"),
     WatchPaused(),
     WatchResumed(),
+    ServicesStarting(services=("db", "cache")),
+    ServicesLog(line="Container shop-db-1  Started"),
+    ServicesReady(services=("db", "cache"), seconds=2.1),
+    ServicesFailed(
+        services=("db",), failure=Failure(what="service 'db' of compose.yaml exited with status 1")
+    ),
     ChangeIgnored(reason="nothing changed", paths=("app/main.py",)),
     ChangeIgnored(reason="back to what revision 3 serves", paths=("app/main.py", "a", "b")),
     ContextNotice(notice=".env is part of the build context: an env file, which often holds secrets"),
@@ -208,7 +221,17 @@ EXAMPLES: tuple[Event, ...] = (
     _served("warm", 0.14, build=0.08, steps=6),
     _served("recreate", 0.4),
     _served("adopted", 0.02, revision=3),
+    ReleaseStep(revision=7, index=1, total=2, command="alembic upgrade head", state=StepState.RUNNING),
+    ReleaseStep(
+        revision=7, index=1, total=2, command="alembic upgrade head", state=StepState.DONE, seconds=0.84
+    ),
+    ReleaseLog(
+        revision=7,
+        command="alembic upgrade head",
+        line="INFO  [alembic.runtime.migration] Running upgrade 1a2b -> 3c4d",
+    ),
     _served("rollback", 0.4, revision=5),
+    _served("restarted", 1.2),
     ReleaseFailed(
         revision=7,
         failure=Failure(
@@ -225,13 +248,16 @@ EXAMPLES: tuple[Event, ...] = (
         ),
         serving=6,
     ),
+    ReleaseFailed(revision=7, failure=Failure(what="was killed: out of memory (limit 64 MB)"), serving=6),
     AppLog(revision=7, stream="stdout", line="INFO:     Application startup complete."),
+    AppOutOfMemory(revision=7, memory_limit=64 << 20),
     AppRaised(
         revision=7,
         problems=(Problem(file="app/main.py", line=31, column=12, message="KeyError: 'tea'"),),
     ),
     AppExited(revision=7, exit_status=1),
-    AppExited(revision=7, exit_status=137, out_of_memory=True),
+    AppExited(revision=7, exit_status=1, restarting=True),
+    AppExited(revision=7, exit_status=137, out_of_memory=True, memory_limit=64 << 20),
 )
 
 
@@ -374,16 +400,15 @@ class TestSignsOfLife:
         assert not any("revision 7" in line for line in self.after(30))
 
 
-@settings(deadline=None)
 @given(SESSIONS)
-def test_any_session_is_printed_in_lines_of_the_three_kinds(events: list[Event]) -> None:
+def test_any_session_is_printed_in_lines_of_the_four_kinds(events: list[Event]) -> None:
     stream = io.StringIO()
     show = Plain(stream)
     for event in events:
         show(event)
         show.tick()
     for line in stream.getvalue().split("\n")[:-1]:
-        assert line.startswith(("devbox: ", "app | ", "build | "))
+        assert line.startswith(("devbox: ", "app | ", "before | ", "build | ", "compose | "))
         assert not [character for character in line if unicodedata.category(character) in ("Cc", "Zl", "Zp")]
 
 

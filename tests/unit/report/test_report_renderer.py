@@ -80,6 +80,7 @@ def test_json_lines_are_the_events() -> None:
             assert stream.getvalue().count("\n") == number
         show.tick()
         show.message("stopping …")
+        show.last_word("it goes on")
     lines = stream.getvalue().splitlines()
     assert [from_json(line) for line in lines] == events
     assert list(json.loads(lines[0]))[:4] == ["v", "seq", "at", "kind"]
@@ -107,6 +108,7 @@ def test_a_reader_that_went_away_is_remembered_and_not_raised(output: str, error
             show(event)
         show.tick()
         show.message("still here")
+        show.last_word("it goes on")
     assert show.closed
 
 

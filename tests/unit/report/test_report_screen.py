@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from devbox.report.screen import Frame, paint
@@ -24,7 +24,6 @@ def wrapped(lines: list[str], width: int = WIDTH) -> list[str]:
     ]
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(BLOCKS, LOGS), max_size=12))
 def test_the_log_is_kept_whole_above_and_the_block_below_it(
     scenes: list[tuple[list[str], list[str]]],
@@ -64,7 +63,6 @@ def test_a_line_that_is_wider_than_it_was_counted_takes_no_second_row() -> None:
     assert terminal.wraps
 
 
-@settings(deadline=None)
 @given(BLOCKS, BLOCKS, LOGS, st.integers(4, WIDTH))
 def test_a_block_that_the_terminal_re_wrapped_leaves_nothing_behind(
     before: list[str], after: list[str], log: list[str], width: int

@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import select
 import signal
+import subprocess
+import sys
 import termios
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from tests.unit.report.ptys import (
     BEGINS_AN_UPDATE,
     BY_HAND,
+    ROOT,
     WITH_KEYS,
     Screen,
     drained,
@@ -188,3 +191,11 @@ def test_another_size_is_drawn_at_once() -> None:
         screen.shows("keys")
         resize(master, 120, 24)
         screen.shows("─" * 70)
+
+
+def test_these_tests_may_run_in_the_background_of_a_script() -> None:
+    chosen = ("-p", "no:cacheprovider", "-k", "whatever_ends_the_program and pass", __file__)
+    command = ("sh", "-c", 'trap "" INT QUIT; exec "$@"', "sh", sys.executable, "-m", "pytest", *chosen)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout

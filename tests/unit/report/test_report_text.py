@@ -3,7 +3,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from devbox.report.text import (
@@ -91,7 +91,6 @@ def test_a_colour_with_endless_parameters_is_dropped() -> None:
     assert clean_but_coloured(f"\x1b[{'9' * 5000}mtext") == "text"
 
 
-@settings(deadline=None)
 @given(st.text() | ESCAPES)
 def test_clean_text_is_one_line_of_printable_characters_and_stays_as_it_is(dirty: str) -> None:
     plain = clean(dirty)
@@ -101,7 +100,6 @@ def test_clean_text_is_one_line_of_printable_characters_and_stays_as_it_is(dirty
     assert clean(plain) == plain
 
 
-@settings(deadline=None)
 @given(st.text() | ESCAPES)
 def test_the_only_sequences_left_in_coloured_text_select_colour(dirty: str) -> None:
     coloured = clean_but_coloured(dirty)
@@ -139,7 +137,6 @@ def test_instructions_fit_a_line(instruction: str, short: str) -> None:
     assert len(short) <= 60
 
 
-@settings(deadline=None)
 @given(st.text(), st.integers(0, 80))
 def test_a_short_instruction_is_never_longer_than_asked(instruction: str, limit: int) -> None:
     assert len(shorten(instruction, limit)) <= limit
@@ -175,7 +172,6 @@ def test_durations_for_other_places() -> None:
     ]
 
 
-@settings(deadline=None)
 @given(st.floats())
 def test_any_number_can_be_said(value: float) -> None:
     assert seconds(value)

@@ -82,7 +82,7 @@ def _place(path: Path) -> str:
 
 
 @given(st.lists(st.lists(_CHANGES, min_size=1, max_size=3), min_size=1, max_size=6))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_it_sees_what_a_whole_scan_sees_or_nothing(rounds: list[list[tuple[str, str, str]]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder).resolve()

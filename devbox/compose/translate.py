@@ -1,0 +1,254 @@
+"""A service of a resolved compose project in devbox's own settings. Pure.
+
+After the Compose Specification (https://github.com/compose-spec/compose-spec).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from devbox.compose.values import Network, Sync
+from devbox.errors import ConfigError
+
+# What is dealt with elsewhere: which services start when, and what the others are.
+_ELSEWHERE = {"depends_on", "profiles", "env_file"}
+_BUILD_ELSEWHERE = {"context", "dockerfile", "args", "target", "secrets", "network"}
+# Compose restarts a service by hand where devbox starts each revision anew anyway.
+_SYNCS = {"sync", "sync+restart"}
+_REBUILDS = {"rebuild", "restart"}
+
+
+@dataclass(slots=True)
+class Translation:
+    """Fields of Settings, what of the service has no such field, and its `develop.watch`."""
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    unsupported: list[str] = field(default_factory=list)
+    networks: tuple[Network, ...] = ()
+    syncs: tuple[Sync, ...] = ()
+
+
+def translate(project: Mapping[str, Any], service: str, environ: Mapping[str, str], file: str) -> Translation:
+    """What `service` of the resolved `project` says, in settings; raises ConfigError where it is built from
+    what devbox cannot build."""
+    return _Translator(project, service, environ, file).translate()
+
+
+class _Translator:
+    def __init__(
+        self, project: Mapping[str, Any], service: str, environ: Mapping[str, str], file: str
+    ) -> None:
+        self._project, self._service, self._environ, self._file = project, service, environ, file
+        self._done = Translation()
+
+    def translate(self) -> Translation:
+        takers: dict[str, Callable[[Any], None]] = {
+            "build": self._build,
+            "ports": self._ports,
+            "volumes": self._volumes,
+            "tmpfs": self._tmpfs,
+            "environment": self._environment,
+            "networks": self._networks,
+            "command": self._as("command", tuple),
+            "user": self._as("user", str),
+            "working_dir": self._as("workdir", str),
+            "restart": self._as("restart", str),
+            "mem_limit": self._as("memory", str),
+            "cpus": self._as("cpus", float),
+            "deploy": self._deploy,
+            "healthcheck": self._health,
+            "extra_hosts": self._hosts,
+            "stop_signal": self._as("stop_signal", str),
+            "stop_grace_period": self._as("stop_grace", seconds),
+            "labels": self._as("labels", dict),
+            "develop": self._develop,
+        }
+        written = self._project["services"][self._service]
+        for key, value in written.items():
+            if key in _ELSEWHERE or value in (None, "", [], {}):
+                continue
+            if key in takers:
+                takers[key](value)
+            else:
+                self._leave(key)
+        return self._done
+
+    def _leave(self, key: str) -> None:
+        self._done.unsupported.append(f"services.{self._service}.{key}")
+
+    def _as(self, name: str, kind: Callable[[Any], Any]) -> Callable[[Any], None]:
+        def take(value: Any) -> None:
+            self._done.settings[name] = kind(value)
+
+        return take
+
+    def _build(self, build: Mapping[str, Any]) -> None:
+        context = str(build.get("context", ""))
+        if build.get("dockerfile_inline") or not Path(context).is_dir():
+            what = "its Dockerfile stands within it" if build.get("dockerfile_inline") else f"'{context}'"
+            raise ConfigError(
+                f"service '{self._service}' of {self._file} cannot be built",
+                cause=f"{what}: devbox builds a folder with a Dockerfile in a file of its own",
+            )
+        settings = self._done.settings
+        settings["context"] = context
+        settings["dockerfile"] = str(Path(context) / (build.get("dockerfile") or "Dockerfile"))
+        arguments = {
+            name: str(given)
+            for name, value in (build.get("args") or {}).items()
+            if (given := self._environ.get(name) if value is None else value) is not None
+        }
+        for name, value in (
+            ("build_args", arguments),
+            ("target", build.get("target")),
+            ("build_network", build.get("network")),
+            ("secrets", self._secrets(build.get("secrets") or ())),
+        ):
+            if value:
+                settings[name] = value
+        for key, value in build.items():
+            if key not in _BUILD_ELSEWHERE and value not in (None, "", [], {}, False):
+                self._leave(f"build.{key}")
+
+    def _secrets(self, asked: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+        found: dict[str, dict[str, str]] = {}
+        for secret in asked:
+            source = secret["source"]
+            known = (self._project.get("secrets") or {}).get(source) or {}
+            name = secret.get("target") or source
+            if known.get("file"):
+                found[name] = {"src": known["file"]}
+            elif known.get("environment"):
+                found[name] = {"env": known["environment"]}
+            else:
+                self._leave(f"build.secrets.{source}")
+        return found
+
+    def _ports(self, ports: Sequence[Mapping[str, Any]]) -> None:
+        self._done.settings["ports"] = tuple(_port(port) for port in ports)
+
+    def _volumes(self, volumes: Sequence[Mapping[str, Any]]) -> None:
+        mounted = []
+        for volume in volumes:
+            kind, target = volume.get("type"), volume["target"]
+            source, mode = volume.get("source", ""), ":ro" if volume.get("read_only") else ""
+            if kind == "volume" and source:
+                known = (self._project.get("volumes") or {}).get(source) or {}
+                mounted.append(f"{known.get('name', source)}:{target}{mode}")
+            elif kind == "volume":
+                mounted.append(target)
+            elif kind == "bind":
+                mounted.append(f"{source}:{target}{mode}")
+            elif kind == "tmpfs":
+                size = (volume.get("tmpfs") or {}).get("size")
+                self._tmpfs([f"{target}:size={size}" if size else target])
+                continue
+            else:
+                self._leave(f"volumes.{target} ({kind})")
+                continue
+            options = volume.get(kind) or {}
+            for name, value in options.items():
+                if value and name != "create_host_path":
+                    self._leave(f"volumes.{target}.{name}")
+        if mounted:
+            self._done.settings["volumes"] = tuple(mounted)
+
+    def _tmpfs(self, targets: Sequence[str]) -> None:
+        self._done.settings["tmpfs"] = (*self._done.settings.get("tmpfs", ()), *targets)
+
+    def _environment(self, environment: Mapping[str, Any]) -> None:
+        self._done.settings["environment"] = {
+            name: str(value) for name, value in environment.items() if value is not None
+        }
+
+    def _networks(self, networks: Mapping[str, Any]) -> None:
+        found, joined = [], []
+        for key, options in networks.items():
+            known = (self._project.get("networks") or {}).get(key) or {}
+            network = Network(key, known.get("name", key), bool(known.get("external")))
+            found.append(network)
+            names = (self._service, *((options or {}).get("aliases") or ()))
+            joined.append(",".join((f"name={network.name}", *(f"alias={name}" for name in names))))
+            for name, value in (options or {}).items():
+                if value and name not in {"aliases", "priority"}:
+                    self._leave(f"networks.{key}.{name}")
+        self._done.networks = tuple(found)
+        self._done.settings["networks"] = tuple(joined)
+
+    def _deploy(self, deploy: Mapping[str, Any]) -> None:
+        resources = deploy.get("resources") or {}
+        limits = resources.get("limits") or {}
+        if limits.get("memory"):
+            self._done.settings["memory"] = str(limits["memory"])
+        if limits.get("cpus"):
+            self._done.settings["cpus"] = float(limits["cpus"])
+        self._leave_rest("deploy", deploy, {"resources", "placement"})
+        self._leave_rest("deploy.placement", deploy.get("placement") or {}, set())
+        self._leave_rest("deploy.resources", resources, {"limits"})
+        self._leave_rest("deploy.resources.limits", limits, {"memory", "cpus"})
+
+    def _leave_rest(self, key: str, values: Mapping[str, Any], taken: set[str]) -> None:
+        for name, value in values.items():
+            if name not in taken and value not in (None, "", [], {}):
+                self._leave(f"{key}.{name}")
+
+    def _health(self, health: Mapping[str, Any]) -> None:
+        test, settings = health.get("test") or [], self._done.settings
+        if health.get("disable") or test[:1] == ["NONE"]:
+            settings["no_healthcheck"] = True
+            return
+        if test:
+            settings["health_cmd"] = test[1] if test[0] == "CMD-SHELL" else tuple(test[1:])
+        for name in ("interval", "timeout", "start_period"):
+            if health.get(name):
+                settings[f"health_{name}"] = seconds(health[name])
+        if health.get("retries"):
+            settings["health_retries"] = int(health["retries"])
+        self._leave_rest(
+            "healthcheck", health, {"disable", "test", "interval", "timeout", "start_period", "retries"}
+        )
+
+    def _hosts(self, hosts: Any) -> None:
+        pairs = hosts.items() if isinstance(hosts, dict) else (host.split("=", 1) for host in hosts)
+        self._done.settings["extra_hosts"] = tuple(f"{name}={address}" for name, address in pairs)
+
+    def _develop(self, develop: Mapping[str, Any]) -> None:
+        syncs = []
+        for entry in develop.get("watch") or ():
+            action, path = entry["action"], entry["path"]
+            if action in _SYNCS:
+                syncs.append(Sync(path, entry.get("target", "")))
+            elif action not in _REBUILDS:
+                self._leave(f"develop.watch.{action}")
+            for name in ("ignore", "include"):
+                if entry.get(name):
+                    self._leave(f"develop.watch.{name}")
+        self._done.syncs = tuple(syncs)
+
+
+def _port(port: Mapping[str, Any]) -> str:
+    """A published port in the notation of `docker run -p`; any free one where the file names none."""
+    address = port.get("host_ip", "")
+    where = f"[{address}]:" if ":" in address else f"{address}:" if address else ""
+    published = str(port.get("published") or "0").partition("-")[0]
+    return f"{where}{published}:{port['target']}/{port.get('protocol', 'tcp')}"
+
+
+def seconds(text: str) -> float:
+    """A duration as Compose prints it ("1m30s", "500ms") in seconds."""
+    total, number = 0.0, ""
+    unit = ""
+    units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+    for position, sign in enumerate(text):
+        if sign.isdigit() or sign == ".":
+            number += sign
+            continue
+        unit += sign
+        following = text[position + 1 : position + 2]
+        if not following or following.isdigit():
+            total += float(number) * units[unit]
+            number = unit = ""
+    return total

@@ -1,0 +1,69 @@
+"""What a compose file says, as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which compose files are read and what is developed of them: `files` are Compose's own choice where
+    empty, `service` the only one with a `build` where ''."""
+
+    files: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    service: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network of the compose project: its key in the file and its name on the engine; `external` where
+    somebody else makes it."""
+
+    key: str
+    name: str
+    external: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """A `develop.watch` entry that puts files from `path` to `target` in the container."""
+
+    path: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compose:
+    """A compose project around the `service` that is developed.
+
+    `before` are the services that it may need, `after` those that need it, both started by Compose; `jobs`
+    are those of them that are to end by themselves. `command` calls Compose for this very project, up to its
+    own verbs. `unsupported` names what of the service's description devbox leaves out. `watched` is every
+    file that this was read from; `digest` changes with anything that concerns the others.
+    """
+
+    name: str
+    service: str
+    file: str
+    command: tuple[str, ...]
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    jobs: tuple[str, ...] = ()
+    networks: tuple[Network, ...] = ()
+    syncs: tuple[Sync, ...] = ()
+    unsupported: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    watched: tuple[Path, ...] = ()
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A compose project, and what it sets for the developed service (fields of Settings)."""
+
+    compose: Compose
+    settings: Mapping[str, Any] = field(default_factory=dict)
