@@ -257,6 +257,36 @@ class BuildSuperseded(_Event):
     seconds: float
 
 
+class AdviceInfo(_Told):
+    """One thing that could be better in what an image is built from: `message` says what is so and what it
+    costs, `hint` what to do; `rule` is its name. `file` and `line` as in Problem."""
+
+    rule: str
+    file: str
+    line: int
+    message: str
+    hint: str
+
+
+class BuildAdvice(_Event):
+    """Everything that could be better in the Dockerfile as it is now, told when that is something else than
+    before; the better lines are told by `devbox explain`."""
+
+    kind: Literal["build.advice"] = "build.advice"
+    findings: tuple[AdviceInfo, ...] = ()
+
+
+class BuildAvoidable(_Event):
+    """The build would have been `seconds` shorter had `finding` been followed; not `exact` where it is that
+    or less. Told once a session of each finding."""
+
+    kind: Literal["build.avoidable"] = "build.avoidable"
+    build: int
+    seconds: float
+    exact: bool = True
+    finding: AdviceInfo
+
+
 class StandbyChanged(_Event):
     """A standby of `revision` waits for the next source-only change (`ready`), or none does, and why.
 
@@ -408,6 +438,8 @@ Event = Annotated[
     | BuildFinished
     | BuildFailed
     | BuildSuperseded
+    | BuildAdvice
+    | BuildAvoidable
     | StandbyChanged
     | ReleaseStarted
     | ReleaseStep

@@ -15,8 +15,8 @@ _SECRET_VALUE = re.compile(
     r"(?i)((?:token|secret(?:[_-]?key)?|passw(?:or)?d|api[_-]?key|credentials?)[\"']?\s*[=:](?!=)\s*)\S+"
 )
 _DEPENDENCIES = re.compile(
-    r"[\w.-]*(?:requirements|constraints)[\w.-]*\.(?:txt|in)|pyproject\.toml|setup\.(?:cfg|py)|Pipfile"
-    r"|[\w.-]+\.lock|(?:package|package-lock)\.json|environment\.ya?ml"
+    r"(?:.*/)?(?:requirements|constraints)/[\w.-]+\.(?:txt|in)|(?:.*/)?(?:[\w.-]*(?:requirements|constraints)[\w.-]*\.(?:txt|in)|pyproject\.toml|setup\.(?:cfg|py)|Pipfile"
+    r"|[\w.-]+\.lock|(?:package|package-lock)\.json|environment\.ya?ml)"
 )
 
 
@@ -74,7 +74,7 @@ def _edits(old: Sequence[str], new: Sequence[str], first: int) -> Iterator[_Edit
 
 def _sentence(path: str, edit: _Edit) -> str:
     where = f"{path} line {edit.number}"
-    quoted = _DEPENDENCIES.fullmatch(path.rpartition("/")[2]) is not None
+    quoted = _DEPENDENCIES.fullmatch(path) is not None
     if edit.before is not None and edit.after is not None:
         if not quoted:
             return where

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from devbox.build.difference import Differences, Previous
 from devbox.build.dockerfile import (
     BuildStep,
     ContextSource,
@@ -23,15 +24,8 @@ from devbox.model import ChangeSet, Plan
 StepKey = tuple[int, int]
 
 _FIRST = "first build"
+_IGNORE_FILE = ".dockerignore"
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
-
-
-@dataclass(frozen=True, slots=True)
-class Previous:
-    """What the build before this one was made from."""
-
-    dockerfile: Dockerfile
-    build_args: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_plan(
@@ -43,11 +37,13 @@ def make_plan(
     *,
     cause: str = "",
     lines: Mapping[str, str] | None = None,
+    written: Mapping[str, str] | None = None,
 ) -> Plan:
     """The plan of a build; without changes and without a previous build it is the first one.
 
     `cause` overrides the words found for it, and is the reason of a first build's steps. `lines` tells of
     changed paths which lines differ; a RUN that such a path makes run again has that for its reason.
+    `written` tells of build arguments where they stand.
     `reasons` has an instruction under its text in the Dockerfile and, where that differs, under the text that
     BuildKit's trace shows; of two equal texts the earlier one counts. Raises DockerfileError as
     stage_closure does.
@@ -59,7 +55,9 @@ def make_plan(
         ]
         return Plan(cause or _FIRST, _by_text((step, cause or _FIRST) for step in steps))
     paths = changes.paths if changes else ()
-    expected = _expected(dockerfile, build_args, target, paths, previous)
+    differences = Differences(dockerfile, build_args, previous, written or {}) if previous else None
+    reading = _Reading.of(changes, lines or {}) if changes else _Reading()
+    expected = _expected(dockerfile, build_args, target, paths, differences, reading)
     told = ((rerun.step, _line_reason(rerun, lines or {}) or rerun.reason) for rerun in expected)
     return Plan(cause or _cause(dockerfile, build_args, paths, previous), _by_text(told))
 
@@ -76,6 +74,11 @@ def before_runs(
         end = len(steps) if stage is not last else runs[-1] + 1 if runs else 0
         found += [source for step in steps[:end] for source in step.sources]
     return tuple(found)
+
+
+def is_ignore_file(path: str) -> bool:
+    """Whether a path of the context is that of a file that may tell what is left out of it."""
+    return path == _IGNORE_FILE or (path.endswith(_IGNORE_FILE) and not path.endswith(f"/{_IGNORE_FILE}"))
 
 
 def rerun_reasons(
@@ -151,8 +154,33 @@ def expected_steps(
     previous: Previous | None,
 ) -> list[tuple[BuildStep, str]]:
     """Each step expected to run again, and why; raises DockerfileError as stage_closure does."""
-    found = _expected(dockerfile, build_args, target, tuple(changed_paths), previous)
+    differences = Differences(dockerfile, build_args, previous) if previous else None
+    found = _expected(dockerfile, build_args, target, tuple(changed_paths), differences, _Reading())
     return [(rerun.step, rerun.reason) for rerun in found]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How paths of the context changed: `how` of those that came or went, `ignoring` what differs in the
+    ignore file."""
+
+    how: Mapping[str, str] = field(default_factory=dict)
+    ignoring: str = ""
+
+    @classmethod
+    def of(cls, changes: ChangeSet, lines: Mapping[str, str]) -> _Reading:
+        how = {**dict.fromkeys(changes.added, "added"), **dict.fromkeys(changes.removed, "removed")}
+        ignore = next((path for path in changes.paths if is_ignore_file(path)), "")
+        return cls(how, (lines.get(ignore) or f"{ignore} changed") if ignore else "")
+
+    def reason(self, read: Sequence[str]) -> str:
+        """Why an instruction runs again that reads these changed files."""
+        if not read:
+            return ""
+        told = f"{_listed(read)} {self.how.get(read[0], 'changed') if len(read) == 1 else 'changed'}"
+        # What came or went may lie where it was.
+        by_ignoring = self.ignoring and all(path in self.how for path in read)
+        return f"{told} ({self.ignoring})" if by_ignoring else told
 
 
 def _expected(
@@ -160,31 +188,37 @@ def _expected(
     build_args: Mapping[str, str],
     target: str,
     paths: Sequence[str],
-    previous: Previous | None,
+    differences: Differences | None,
+    reading: _Reading,
 ) -> list[_Rerun]:
     found: list[_Rerun] = []
     # Per stage the step with which running again begins, and what each of these steps read that changed.
     roots: dict[int, BuildStep] = {}
     files: dict[StepKey, tuple[str, ...]] = {}
+    begun: dict[StepKey, str] = {}
     for stage in stage_closure(dockerfile, target, build_args):
-        old = _steps_before(previous, stage) if previous else None
+        old = differences.steps_before(stage) if differences else ()
         root: BuildStep | None = None
         for position, step in enumerate(build_steps(dockerfile, stage, build_args)):
             read = _read_by(step, paths)
-            reason = f"{_listed(read)} changed" if read else ""
-            if not reason and old is not None:
-                reason = _difference(old, position, step)
+            reason = reading.reason(read)
+            if not reason and differences is not None:
+                reason = differences.of(step, old, position)
             if not reason:
                 origin = root or next((roots[index] for index in step.origins if index in roots), None)
                 if origin is None:
                     continue
                 reason = _follows(dockerfile, origin, stage)
+                if origin.instruction.keyword == "FROM":
+                    # Of an image that is there, the builder tells no more than that.
+                    reason = f"{begun[_key(origin)]}; {reason}"
                 read = files[_key(origin)]
             if step.index:
                 found.append(_Rerun(step, reason, read))
             if root is None:
                 from_base = step.instruction.keyword == "FROM" and step.origins and step.origins[0] in roots
                 root = roots[step.origins[0]] if from_base else step
+                begun.setdefault(_key(root), reason)
                 files.setdefault(_key(root), read)
         if root:
             roots[stage.index] = root
@@ -210,46 +244,6 @@ def _read_by(step: BuildStep, paths: Sequence[str]) -> tuple[str, ...]:
 def _follows(dockerfile: Dockerfile, root: BuildStep, stage: Stage) -> str:
     elsewhere = f" in {dockerfile.stages[root.stage].label}" if root.stage != stage.index else ""
     return f"follows {root.instruction.text}{elsewhere}"
-
-
-def _steps_before(previous: Previous, stage: Stage) -> tuple[BuildStep, ...]:
-    """The steps that a stage had: the stage of that name, or else at that place."""
-    stages = previous.dockerfile.stages
-    named = [one for one in stages if one.name and one.name == stage.name]
-    there = (named or list(stages[stage.index : stage.index + 1]))[-1:]
-    return build_steps(previous.dockerfile, there[0], previous.build_args) if there else ()
-
-
-def _difference(old: tuple[BuildStep, ...], position: int, step: BuildStep) -> str:
-    if position >= len(old):
-        return "the instruction is new"
-    other = old[position]
-    if _written(other) != _written(step):
-        return "the instruction changed"
-    if other.inputs == step.inputs:
-        return ""
-    mine, theirs = step.scope.variables, other.scope.variables
-    names = [name for name in dict.fromkeys((*mine, *theirs)) if mine.get(name) != theirs.get(name)]
-    settings = {"WORKDIR": "workdir", "USER": "user", "SHELL": "shell"}
-    names += [
-        name
-        for name, attribute in settings.items()
-        if getattr(step.scope, attribute) != getattr(other.scope, attribute)
-    ]
-    return f"{_listed(names)} changed" if names else "the instruction changed"
-
-
-def _written(step: BuildStep) -> tuple[object, ...]:
-    instruction = step.instruction
-    # What a stage is called changes nothing in it.
-    arguments = instruction.arguments[:1] if instruction.keyword == "FROM" else instruction.arguments
-    return (
-        instruction.keyword,
-        instruction.flags,
-        arguments,
-        instruction.json,
-        instruction.heredocs,
-    )
 
 
 def _cause(

@@ -13,8 +13,10 @@ import typer
 from devbox.cli._base import AsJson, ProjectPath, app, run
 
 if TYPE_CHECKING:
+    # What a verb needs it imports when it runs.
     from devbox.config import Config
     from devbox.daemon.extent import Extent
+    from devbox.report.explain import Explanation
 
 
 @app.command()
@@ -134,7 +136,10 @@ async def _build_logs(config: Config, build: int, extent: Extent) -> int:
 
 @app.command()
 def explain(path: ProjectPath = Path(), as_json: AsJson = False) -> None:
-    """Say why each step of the last build ran or was cached: also which line of which file.
+    """Say why each step of the last build ran or was cached, by file and line, and what could be better.
+
+    The advice is on the Dockerfile as it is on disk, with the better lines; `# check=skip=RULE` at its top
+    silences a rule.
 
     Example: devbox explain
     """
@@ -142,20 +147,41 @@ def explain(path: ProjectPath = Path(), as_json: AsJson = False) -> None:
     def act() -> Coroutine[Any, Any, int]:
         from devbox.daemon.known import config_of
         from devbox.daemon.lock import state_directory
-        from devbox.errors import UsageError
-        from devbox.report.explain import explain_last, explanation_lines
+        from devbox.report.explain import Explanation, explain_last, explanation_lines
         from devbox.report.journal_reader import read_journal
 
         config = config_of(path, os.environ)
 
         async def tell() -> int:
             found = explain_last(read_journal(state_directory(config.root)))
-            if found is None:
-                raise UsageError(f"no build of {config.project} is known", hint="devbox up builds it")
-            for line in [found.model_dump_json()] if as_json else explanation_lines(found):
+            advised = await _advised(config, found or Explanation())
+            for line in [advised.model_dump_json()] if as_json else explanation_lines(advised):
                 typer.echo(line)
             return 0
 
         return tell()
 
     run(act)
+
+
+async def _advised(config: Config, found: Explanation) -> Explanation:
+    """The same with advice on what is on disk; raises UsageError where neither it nor a build is known."""
+    from devbox.errors import DevboxError, UsageError
+
+    trouble = f"there is no {config.dockerfile.name}"
+    if config.dockerfile.exists():
+        # What watches files is imported only where there is something to be looked at.
+        from devbox.daemon.advising import advice_on_disk, suggested
+
+        try:
+            advice = tuple(suggested(each) for each in await advice_on_disk(config))
+            return found.model_copy(update={"advice": advice})
+        except TimeoutError:
+            trouble = "the disk does not answer"
+        except DevboxError as error:
+            if not found.build:
+                raise
+            trouble = str(error)
+    if not found.build:
+        raise UsageError(f"no build of {config.project} is known, and {trouble}", hint="devbox up builds it")
+    return found.model_copy(update={"unadvised": trouble})

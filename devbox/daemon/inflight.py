@@ -15,20 +15,21 @@ from devbox.daemon.tools import Tools
 from devbox.daemon.work import Identity, Served, Serving, Source, Work, worth_finishing
 from devbox.errors import DevboxError
 from devbox.events import BuildStep, BuildSuperseded, Event
-from devbox.model import Cold, StepState
+from devbox.model import Cold, Step, StepState
 from devbox.watch import diff
 
 
 @dataclass(frozen=True, slots=True)
 class RoundEnded:
-    """A round came to its end by itself; `built` where its image is there. `outcome` is what serves now, or
-    why nothing new does; `succeeded` what commands before the start did."""
+    """A round came to its end by itself; `built` where its image is there, by `steps`. `outcome` is what
+    serves now, or why nothing new does; `succeeded` what commands before the start did."""
 
     work: Work
     outcome: Served | DevboxError
     built: bool
     swap: str
     succeeded: Mapping[str, str] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
 
 
 class Inflight:
@@ -137,7 +138,8 @@ class Inflight:
             outcome = await running.run()
         except DevboxError as error:
             outcome = error
-        self._ended(RoundEnded(work, outcome, running.releasing, work.source.config.swap, running.succeeded))
+        swap, succeeded = work.source.config.swap, running.succeeded
+        self._ended(RoundEnded(work, outcome, running.releasing, swap, succeeded, running.steps))
 
     def _overhear(self, event: Event) -> None:
         """Hands events on and keeps an eye on which steps are running."""

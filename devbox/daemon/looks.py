@@ -44,6 +44,9 @@ class Looks:
         retry = reloaded or any(path in source.snapshot.entries for path in look.paths)
         await self._act(source, look, retry=retry)
         self._settle()
+        if self._parts.inflight.identity is None:
+            # Between rounds: an editor takes the end of a block of lines for the end of a round.
+            await self._parts.counsel.tell(source)
 
     async def _act(self, source: Source, look: Look, *, retry: bool) -> None:
         verdict = decide(
@@ -152,6 +155,7 @@ class Looks:
             insist=self._course.called_off_in_row >= _INSIST_AFTER,
             no_cache=self._parts.agenda.wants_no_cache,
             pull=self._parts.agenda.wants_pull,
+            changed=changes.paths if base is not None and _alike(base, source) else (),
             steps=steps,
         )
         claim = (
@@ -171,3 +175,8 @@ class Looks:
                 raise Superseded(str(error)) from error
             if not holds:
                 raise Superseded("the source changed again")
+
+
+def _alike(one: Source, other: Source) -> bool:
+    """Whether two builds differ by files of the build context only."""
+    return one.dockerfile == other.dockerfile and one.config.config_hash == other.config.config_hash

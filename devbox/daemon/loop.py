@@ -12,6 +12,7 @@ from typing import TypeAlias
 from devbox.daemon.agenda import Agenda
 from devbox.daemon.asking import Asking
 from devbox.daemon.beforestart import read
+from devbox.daemon.counsel import Counsel
 from devbox.daemon.guards import AppAnswers, AppBegan, AppEnded, AppOverMemory, EngineReturned, Guards, Notice
 from devbox.daemon.inflight import Inflight, RoundEnded
 from devbox.daemon.looks import Looks
@@ -90,6 +91,7 @@ class Loop:
             service=Service(tools, guards, group),
             standbys=Standbys(tools),
             planner=Planner(group),
+            counsel=Counsel(tools.emit),
         )
 
     def _begin(self, parts: Parts, serving: Serving | None) -> None:

@@ -56,6 +56,7 @@ class Outcomes:
             await self._failed(work, outcome, built=message.built, swap=message.swap)
         if message.built:
             self._parts.service.tidy(self._parts.project.config)
+            await self._parts.counsel.measure(work, message.steps)
         # Whatever was saved meanwhile and could not be acted upon then is seen now.
         self._parts.hints.look_again(after)
 

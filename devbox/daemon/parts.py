@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from devbox.daemon.agenda import Agenda
+from devbox.daemon.counsel import Counsel
 from devbox.daemon.guards import Guards
 from devbox.daemon.inflight import Inflight
 from devbox.daemon.news import News
@@ -85,6 +86,7 @@ class Parts:
     service: Service
     standbys: Standbys
     planner: Planner
+    counsel: Counsel
 
     def serves(self, source: Source) -> None:
         """Knows what serves by what it was built from."""

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from functools import partial
 
-from devbox.build.plan import Previous, make_plan
+from devbox.build.difference import Previous
+from devbox.build.plan import is_ignore_file, make_plan
+from devbox.daemon.places import Read
+from devbox.daemon.problems import reader
+from devbox.daemon.settingchange import setting_change, written_build_args
 from devbox.daemon.texts import Texts
-from devbox.daemon.work import Serving, Source, cause_of
+from devbox.daemon.work import SETTINGS_CHANGED, Serving, Source, cause_of
 from devbox.model import ChangeSet, Plan
 from devbox.watch import Look, diff
 
@@ -43,14 +49,32 @@ class Planner:
         former = Previous(base.dockerfile, base.config.build_args) if base else None
         told = changes if base else None
         cause = cause_of(source, base, serving, first=first)
-        plan = make_plan(source.dockerfile, config.build_args, config.target, told, former, cause=cause)
+        written: Mapping[str, str] = {}
+        if base is not None and base.config != config:
+            read = reader(config.root)
+            change, written = await asyncio.to_thread(_settings, base, source, read)
+            cause = change if cause == SETTINGS_CHANGED and change else cause
+        known = partial(
+            make_plan,
+            source.dockerfile,
+            config.build_args,
+            config.target,
+            told,
+            former,
+            cause=cause,
+            written=written,
+        )
+        plan = known()
         # A file that a RUN builds upon makes it run again: where none does, everything is known already.
-        if not any(step.startswith("RUN ") for step in plan.reasons):
-            return changes, plan
-        if base is not None:
-            lines = await self._texts.differences(base, source, changes)
-            plan = make_plan(
-                source.dockerfile, config.build_args, config.target, told, former, cause=cause, lines=lines
-            )
-        self._remember(source)
+        runs = any(step.startswith("RUN ") for step in plan.reasons)
+        ignoring = any(is_ignore_file(path) for path in changes.modified)
+        if base is not None and (runs or ignoring):
+            plan = known(lines=await self._texts.differences(base, source, changes))
+        if runs or ignoring:
+            self._remember(source)
         return changes, plan
+
+
+def _settings(base: Source, source: Source, read: Read) -> tuple[str, Mapping[str, str]]:
+    former, now = base.config, source.config
+    return setting_change(former, now, read), written_build_args(former, now, read)

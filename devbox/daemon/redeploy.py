@@ -14,13 +14,14 @@ from devbox.daemon.tools import Tools
 from devbox.daemon.work import Again, Served, Serving, Work
 from devbox.errors import EngineRefused
 from devbox.events import ReleaseStarted
-from devbox.model import LABEL_BASES
+from devbox.model import LABEL_BASES, Step
 
 
 class Redeploy:
     """The release of `again` in a new container; it is what a Round is to the loop."""
 
     releasing = True
+    steps: tuple[Step, ...] = ()
     succeeded: Mapping[str, str] = MappingProxyType({})
 
     def __init__(

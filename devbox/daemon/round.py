@@ -14,6 +14,7 @@ from devbox.build.dockerfile import base_images
 from devbox.build.fetched import worth_fetching
 from devbox.build.frontend import frontend_of
 from devbox.build.job import Builder, BuildJob, step_info
+from devbox.build.moved import moved_bases, with_moved_bases
 from devbox.build.pull import pull_missing
 from devbox.build.reach import reached
 from devbox.daemon.fit import only_copied
@@ -25,15 +26,15 @@ from devbox.daemon.warm import WarmBoot
 from devbox.daemon.work import Served, Serving, Work
 from devbox.errors import EngineError, EngineRefused, StandbyFailed
 from devbox.events import BuildFinished, BuildStarted, ReleaseStarted
-from devbox.model import LABEL_BASES, Cold, Image, Revision, Snapshot
+from devbox.model import LABEL_BASES, Cold, Image, Plan, Revision, Snapshot, Step
 from devbox.release.carry import shielded
 from devbox.release.spec import ROLE_IMAGE, revision_labels
 from devbox.release.warm import warm
 
 
 class Round:
-    """One build and its release. `releasing` is true once the image is there, `committed` once the ports
-    move: from then on the round can no longer be called off."""
+    """One build and its release. `releasing` is true once the image is there, by `steps`; `committed` once
+    the ports move: from then on the round can no longer be called off."""
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class Round:
         self._bases: tuple[str, ...] = ()
         self._builder = self._chosen_builder()
         self.releasing = False
+        self.steps: tuple[Step, ...] = ()
 
     @property
     def committed(self) -> bool:
@@ -108,6 +110,7 @@ class Round:
                 cached=_cached(image),
             )
         )
+        self.steps = image.steps
         self.releasing = True
         return image
 
@@ -136,7 +139,7 @@ class Round:
             tag=image_tag(config.project, work.number),
             root=config.context,
             snapshot=self._sent(),
-            plan=work.plan,
+            plan=self._plan(),
             dockerfile=source.dockerfile_name,
             labels={
                 **revision_labels(config, work.number, source.context_digest, ROLE_IMAGE),
@@ -149,6 +152,13 @@ class Round:
             network=config.build_network,
             asked=asked,
         )
+
+    def _plan(self) -> Plan:
+        """The plan, which was made before anybody looked at the base images."""
+        source, config = self._work.source, self._work.source.config
+        before = self._previous.bases if self._previous is not None else ()
+        moved = moved_bases(source.dockerfile, config.build_args, config.target, self._bases, before)
+        return with_moved_bases(self._work.plan, source.dockerfile, config.build_args, config.target, moved)
 
     def _sent(self) -> Snapshot:
         """What of the build context this build can read."""

@@ -20,8 +20,11 @@ def setting_line(text: str, file: str, name: str) -> int:
     for number, line in enumerate(text.splitlines(), 1):
         if header := _TABLE.match(line):
             here = header[1].strip()
-            if here == ".".join(filter(None, (table, key))):
+            whole = ".".join(filter(None, (table, key)))
+            if here == whole:
                 return _inner(text, number, below) if below else number
+            if here.startswith(f"{whole}."):
+                return number
         elif here == table and re.match(rf'\s*"?{re.escape(key)}"?\s*(?:=|\.)', line):
             return number
     return 0

@@ -1,4 +1,5 @@
-"""The text of what RUN instructions build upon, as the last build had it, so that changed lines can be named.
+"""The text of what RUN instructions build upon, and of ignore files, as the last build had it, so that
+changed lines can be named.
 
 Kept in memory, bounded, and used for words only.
 """
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from devbox.build.lines import line_difference
-from devbox.build.plan import before_runs
+from devbox.build.plan import before_runs, is_ignore_file
 from devbox.daemon.work import Source
 from devbox.digest import file_digest
 from devbox.errors import DockerfileError
@@ -87,7 +88,7 @@ def _wanted(source: Source) -> Iterable[tuple[str, Entry]]:
         if entry.kind is Kind.FILE
         and entry.size <= _FILE
         and not is_secret(path)
-        and any(each.matches(path) for each in sources)
+        and (is_ignore_file(path) or any(each.matches(path) for each in sources))
     )
     return heapq.nsmallest(_FILES, matching, key=lambda item: (item[0].count("/"), item[0]))
 

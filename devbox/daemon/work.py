@@ -15,6 +15,8 @@ from devbox.daemon.beforestart import Steps
 from devbox.generate import Generated
 from devbox.model import Backend, Plan, Revision, Snapshot
 
+SETTINGS_CHANGED = "settings changed"
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -90,8 +92,9 @@ class Work:
 
     `first_seen` is when the first write that it answers to was seen, `detect` the seconds from there to the
     decision. With `insist` the result serves even if the disk moved on meanwhile: a tree that never comes
-    to rest must not keep the old code serving for good. `pull` fetches base images anew. `steps` come before
-    the start.
+    to rest must not keep the old code serving for good. `pull` fetches base images anew. `changed` are the
+    paths of the build context without which it would have been the last build again. `steps` come before the
+    start.
     """
 
     number: int
@@ -103,6 +106,7 @@ class Work:
     no_cache: bool = False
     pull: bool = False
     again: Again | None = None
+    changed: tuple[str, ...] = ()
     steps: Steps = field(default_factory=Steps)
 
 
@@ -188,7 +192,7 @@ def cause_of(source: Source, base: Source | None, serving: Serving | None, *, fi
     if base.identity == source.identity:
         return "tried again"
     if base.context_digest == source.context_digest:
-        return "settings changed"
+        return SETTINGS_CHANGED
     return ""
 
 

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 from devbox.build.dockerfile import BuildStep, Dockerfile, base_images, build_steps, stage_closure
 from devbox.build.reach import reached
 from devbox.config import Config, load, load_leniently
+from devbox.daemon.advising import given
+from devbox.daemon.lookover import look_over, on_thread
 from devbox.daemon.project import published
 from devbox.daemon.source import dockerfile_of, parsed
 from devbox.daemon.template import NO_DOCKERFILE, Template
@@ -21,7 +23,7 @@ from devbox.doctor.finding import ENGINE, SETTINGS, Diagnosis, Finding, Skipped,
 from devbox.engine import connect
 from devbox.engine.protocol import Engine
 from devbox.errors import ConfigError, DevboxError, UsageError
-from devbox.model import Entry, Kind
+from devbox.model import Entry
 from devbox.watch import Survey
 
 T = TypeVar("T")
@@ -93,9 +95,10 @@ class _Examination:
     ) -> None:
         self._config, self._environ, self._trouble = config, environ, trouble
         self._engine: Engine | None = None
+        self._content = b""
         self._stands_in = False
         self._answering = group.create_task(_or_error(self._connected(connecting)))
-        self._looking = group.create_task(_or_error(gather.look_over(config)))
+        self._looking = group.create_task(_or_error(look_over(config)))
         self._reading = group.create_task(_or_error(self._dockerfile()))
 
     async def close(self) -> None:
@@ -133,13 +136,14 @@ class _Examination:
 
     async def _dockerfile(self) -> Dockerfile:
         entries: Mapping[str, Entry] = {}
-        if not await gather.on_thread(self._config.dockerfile.exists, _READ_SECONDS):
+        if not await on_thread(self._config.dockerfile.exists, _READ_SECONDS):
             survey = await self._looking
             entries = survey.snapshot.entries if isinstance(survey, Survey) else {}
         reading = partial(dockerfile_of, self._config, entries, Template())
-        content, generated = await gather.on_thread(reading, _READ_SECONDS)
+        content, generated = await on_thread(reading, _READ_SECONDS)
         self._stands_in = generated is not None
         dockerfile = parsed(self._config, content)
+        self._content = content
         # What names no stage that is there is found now.
         self._steps(dockerfile)
         return dockerfile
@@ -208,9 +212,9 @@ class _Examination:
             return [Skipped(cacheorder.CACHE_ORDER, _NO_DOCKERFILE)]
         if isinstance(survey, DevboxError):
             return [Skipped(cacheorder.CACHE_ORDER, _NO_CONTEXT)]
-        files = [path for path, entry in survey.snapshot.entries.items() if entry.kind is not Kind.DIRECTORY]
-        arguments, target = self._config.build_args, self._config.target
-        return cacheorder.cache_order(dockerfile, arguments, target, files)
+        config, entries = self._config, survey.snapshot.entries
+        asked = await asyncio.to_thread(lambda: given(config, dockerfile, self._content, entries))
+        return cacheorder.cache_order(asked)
 
     async def _check_context(self) -> Sequence[Found]:
         survey, dockerfile, answer = await self._looking, await self._reading, await self._answering

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import os
 import shutil
 import socket
 import sys
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from devbox.build.context import tar_stream
 from devbox.config import Config
 from devbox.daemon.lock import holder, runtime_directory
+from devbox.daemon.lookover import on_thread
 from devbox.daemon.memory import other_user, recall
 from devbox.daemon.portowner import name_owner
-from devbox.daemon.template import unwritten_rules
 from devbox.doctor.facts import Answer, Base, Occupants, Port, Room, Watching
 from devbox.engine.protocol import Engine
 from devbox.engine.values import BuildRequest, EngineInfo
-from devbox.errors import ContextError, EngineError, EngineRefused, GateError, PullFailed
+from devbox.errors import EngineError, EngineRefused, GateError, PullFailed
 from devbox.gate import client as gates
 from devbox.model import LABEL_ROOT, PortMapping, Snapshot
-from devbox.watch import Survey, survey, try_watching
+from devbox.watch import try_watching
 from devbox.watch.mounts import why_poll
 
 T = TypeVar("T")
@@ -41,32 +38,6 @@ _DISK_SECONDS = 5.0
 _LIMITS = Path("/proc/sys/fs/inotify")
 # Engines whose storage is a path of the machine that they listen on, not of a virtual one.
 _NATIVE = frozenset({"Docker Engine", "Podman"})
-
-
-async def on_thread(work: Callable[[], T], seconds: float) -> T:
-    """What blocking work gives; raises TimeoutError, and leaves the thread to the end of the process.
-
-    A thread of the event loop's own would be waited for at its end: a disk that hangs, hangs for ever.
-    """
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-
-    def tell(put: Callable[[], None]) -> None:
-        # The loop may be gone when a thread ends late; then nobody is waiting either.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(lambda: None if done.done() else put())
-
-    def body() -> None:
-        try:
-            value = work()
-        except BaseException as error:  # noqa: BLE001 - handed to the waiting task, which raises it
-            tell(partial(done.set_exception, error))
-        else:
-            tell(partial(done.set_result, value))
-
-    threading.Thread(target=body, name="devbox-doctor", daemon=True).start()
-    async with asyncio.timeout(seconds):
-        return await done
 
 
 async def ask(engine: Engine) -> Answer:
@@ -127,26 +98,6 @@ def _rooms(places: Mapping[str, Path]) -> tuple[Room, ...]:
 def _left(path: Path) -> tuple[str, int, int, int | None]:
     usage, status = shutil.disk_usage(path), os.statvfs(path)
     return str(path), usage.free, usage.total, status.f_favail if status.f_files else None
-
-
-async def look_over(config: Config) -> Survey:
-    """The build context by name, size and time; raises ContextError, also for one that is far too large."""
-    stop, rules = threading.Event(), unwritten_rules(config)
-    try:
-        found = await on_thread(
-            lambda: survey(config.context, config.dockerfile, stop, rules), _SURVEY_SECONDS
-        )
-    except TimeoutError:
-        found = None
-    finally:
-        stop.set()
-    if found is None:
-        raise ContextError(
-            f"the build context could not be looked over within {_SURVEY_SECONDS:g}s",
-            cause="it has far too many files, or its disk does not answer",
-            hint="add the lines .git, **/.venv and **/node_modules to .dockerignore",
-        )
-    return found
 
 
 async def watching(context: Path, folders: tuple[str, ...], environ: Mapping[str, str]) -> Watching:

@@ -85,7 +85,7 @@ def renderer(
     if output == "plain":
         from devbox.report.printer import Plain
 
-        return Plain(stream)
+        return Plain(stream, environ=environ)
     if output == "jsonl":
         from devbox.report.jsonl import JsonLines
 

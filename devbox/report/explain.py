@@ -1,4 +1,5 @@
-"""Why each step of the last build ran or was cached. Pure: out of the events that told of it."""
+"""Why each step of the last build ran or was cached, and what could be better. Pure: out of the events that
+told of it, and of advice."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from devbox.events import (
+    AdviceInfo,
     BuildFailed,
     BuildFinished,
     BuildStarted,
@@ -18,29 +20,45 @@ from devbox.events import (
     StepInfo,
 )
 from devbox.model import StepState
+from devbox.report.advice import place_of
 from devbox.report.failure import PREFIX, reason_lines
 from devbox.report.pulse import step_name
 from devbox.report.text import clean, seconds, shorten
 
+_FOLLOWS = "follows "
 _UNKNOWN = "not in the builder's cache"
 
 
+class Suggested(AdviceInfo):
+    """Advice with its `better` lines, which take the place of the lines `first` to `last` of the file `into`;
+    where `last` is one less than `first` they go in before `first`. No `into` where no lines are known."""
+
+    better: tuple[str, ...] = ()
+    first: int = 0
+    last: int = -1
+    into: str = ""
+
+
 class Explanation(BaseModel):
-    """One build: `state` is "finished", "failed", "superseded", or "running" where no end was told.
+    """One build: `state` is "finished", "failed", "superseded", "running" where no end was told, or "none"
+    where no build is known, and its number 0.
 
     The `reason` of a step that ran says why, of a cached one it is ''. `step` is the failing instruction;
-    `seconds` is 0 while the build runs.
+    `seconds` is 0 while the build runs. `advice` is on the Dockerfile as it is on disk; `unadvised` says why
+    there is none where it cannot be read.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    build: int
-    cause: str
-    state: Literal["running", "finished", "failed", "superseded"] = "running"
+    build: int = 0
+    cause: str = ""
+    state: Literal["none", "running", "finished", "failed", "superseded"] = "none"
     seconds: float = 0.0
     steps: tuple[StepInfo, ...] = ()
     step: str = ""
     failure: Failure | None = None
+    advice: tuple[Suggested, ...] = ()
+    unadvised: str = ""
 
 
 def explain_last(events: Iterable[Event]) -> Explanation | None:
@@ -50,7 +68,7 @@ def explain_last(events: Iterable[Event]) -> Explanation | None:
     for event in events:
         match event:
             case BuildStarted():
-                found = Explanation(build=event.build, cause=event.cause)
+                found = Explanation(build=event.build, cause=event.cause, state="running")
                 steps = {}
             case BuildStep() if found and event.build == found.build:
                 # Its number may change while the builder still finds out about other steps.
@@ -65,13 +83,53 @@ def explain_last(events: Iterable[Event]) -> Explanation | None:
                 found = found.model_copy(update={**failed, "failure": event.failure})
             case BuildSuperseded() if found and event.build == found.build and found.state == "running":
                 found = found.model_copy(update={"state": "superseded", "seconds": event.seconds})
-    return found
+    if found is None:
+        return None
+    return found.model_copy(update={"steps": tuple(_traced(step, found.steps) for step in found.steps)})
+
+
+def _traced(step: StepInfo, steps: tuple[StepInfo, ...]) -> StepInfo:
+    """The step with the reason of the one that it follows added to its own."""
+    if not step.reason.startswith(_FOLLOWS):
+        return step
+    followed = step.reason.removeprefix(_FOLLOWS)
+    for other in steps:
+        names = (other.instruction, f"{other.instruction} in {other.stage}")
+        if other.reason and followed in names and not other.reason.startswith(_FOLLOWS):
+            return step.model_copy(update={"reason": f"{other.reason}; {step.reason}"})
+    return step
 
 
 def explanation_lines(found: Explanation) -> list[str]:
-    """The build, each of its steps, and how it ended, in the words of the plain output."""
+    """The build, each of its steps, how it ended, and the advice, in the words of the plain output."""
+    advice = [line for each in found.advice for line in _advice(each)]
+    if found.unadvised:
+        advice = [f"{PREFIX}no advice: {clean(found.unadvised)}"]
+    if found.state == "none":
+        return [f"{PREFIX}no build is known{'' if advice else ', and there is no advice'}", *advice]
     steps = [f"{PREFIX}{_step(step)}" for step in found.steps]
-    return [f"{PREFIX}build {found.build} started: {clean(found.cause)}", *steps, *_end(found)]
+    return [f"{PREFIX}build {found.build} started: {clean(found.cause)}", *steps, *_end(found), *advice]
+
+
+def _advice(found: Suggested) -> list[str]:
+    said = [
+        f"{PREFIX}advice: {place_of(found)}: {clean(found.message)} [{clean(found.rule)}]",
+        *reason_lines("", found.hint),
+    ]
+    if not found.into:
+        return said
+    return [*said, f"{PREFIX}  {_where(found)}", *(f"    {clean(line)}".rstrip() for line in found.better)]
+
+
+def _where(found: Suggested) -> str:
+    """Where the better lines go."""
+    into = clean(found.into)
+    lines = f"line {found.first}" if found.first == found.last else f"lines {found.first} to {found.last}"
+    if not found.better:
+        return f"without {lines} of {into}"
+    if found.into != found.file:
+        return f"in {into}:"
+    return f"before line {found.first} of {into}:" if found.last < found.first else f"{lines} of {into}:"
 
 
 def _step(step: StepInfo) -> str:

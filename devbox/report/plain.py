@@ -42,6 +42,13 @@
         devbox:   revision 6 keeps serving
     build.superseded
         devbox: build 7 superseded: app/main.py changed again
+    build.advice (the first line and the last are printed even where nothing is left; see `Plain`)
+        devbox: advice on the Dockerfile
+        devbox: advice: Dockerfile:3: warning: the application runs as root; give it one [RootUser]
+        devbox: 1 piece of advice (devbox explain shows the better lines)
+        devbox: no advice any more
+    build.avoidable
+        devbox: advice: Dockerfile:5: move it: the last build would have been 12.3s shorter (devbox explain)
     standby.changed
         devbox: no standby for revision 7: the application is no Python program
         devbox: standby for revision 7 loads grpc late: it started a thread
@@ -104,6 +111,8 @@ from devbox.events import (
     AppLog,
     AppOutOfMemory,
     AppRaised,
+    BuildAdvice,
+    BuildAvoidable,
     BuildFailed,
     BuildStarted,
     BuildStep,
@@ -130,6 +139,7 @@ from devbox.events import (
     WatchResumed,
 )
 from devbox.model import StepState
+from devbox.report.advice import advice_told, place_of, shorter
 from devbox.report.failure import PREFIX, problem_lines, reason_lines
 from devbox.report.pulse import step_name
 from devbox.report.text import clean, named, seconds, shorten
@@ -261,6 +271,20 @@ def _(event: BuildFailed) -> list[str]:
 @lines.register
 def _(event: BuildSuperseded) -> list[str]:
     return [own(f"build {event.build} superseded: {clean(event.cause)}")]
+
+
+@lines.register
+def _(event: BuildAdvice) -> list[str]:
+    count = len(event.findings)
+    pieces = f"{count} piece{'s' if count > 1 else ''} of advice (devbox explain shows the better lines)"
+    advice = [own(f"advice: {place_of(each)}: warning: {advice_told(each)}") for each in event.findings]
+    return [own("advice on the Dockerfile"), *advice, own(pieces if count else "no advice any more")]
+
+
+@lines.register
+def _(event: BuildAvoidable) -> list[str]:
+    what = f"{place_of(event.finding)}: {clean(event.finding.hint)}"
+    return [own(f"advice: {what}: {shorter(event)} (devbox explain)")]
 
 
 @lines.register

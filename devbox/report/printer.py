@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self, TextIO
 
-from devbox.events import AppExited, AppLog, Event, Problem, ReleaseFailed, ReleaseLog
+from devbox.events import AppExited, AppLog, BuildAdvice, Event, Problem, ReleaseFailed, ReleaseLog
 from devbox.report.failure import problem_lines
 from devbox.report.plain import lines, own
 from devbox.report.pulse import Pulse
@@ -19,10 +19,20 @@ _REMEMBERED_LOG_LINES = 200
 
 
 class Plain:
-    """Prints the lines of each event at once, an application's line once, and signs of life on `tick`."""
+    """Prints the lines of each event at once, an application's line once, and signs of life on `tick`.
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+    Advice is printed for programs: where the stream is no terminal, or one of VS Code's own. A person is told
+    by one line, and only of what has just cost time.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        clock: Callable[[], float] = time.monotonic,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         self._out = Sink(stream)
+        self._advises = not stream.isatty() or (environ or {}).get("TERM_PROGRAM") == "vscode"
         self._clock = clock
         self._pulse = Pulse()
         self._printed: deque[tuple[int, str]] = deque(maxlen=_REMEMBERED_LOG_LINES)
@@ -44,6 +54,8 @@ class Plain:
         return None
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, BuildAdvice) and not self._advises:
+            return
         now = self._clock()
         pull = self._pulse.follow(event, now)
         said = [own(pull)] if pull else lines(self._without_repeats(event))

@@ -10,6 +10,7 @@ from devbox.events import (
     AppExited,
     AppLog,
     AppOutOfMemory,
+    BuildAvoidable,
     BuildFailed,
     BuildSuperseded,
     ChangeIgnored,
@@ -31,6 +32,7 @@ from devbox.events import (
     WatchResumed,
 )
 from devbox.model import StepState
+from devbox.report.advice import place_of, shorter
 from devbox.report.figures import BAD, DIM, GOOD, WARNING
 from devbox.report.text import brief_seconds, clean, clean_but_coloured, seconds, shorten
 from devbox.report.viewstate import ViewState
@@ -89,6 +91,9 @@ def record(event: Event, state: ViewState) -> Text | None:
             return Text.assemble((f"{event.revision:>3} ┊ ", DIM), clean(event.line))
         case ReleaseStep() if event.state is StepState.DONE:
             return _record("·", DIM, f"before start {event.index}/{event.total}", shorten(event.command))
+        case BuildAvoidable():
+            told = f"{place_of(event.finding)}: {clean(event.finding.hint)}"
+            return _record("!", WARNING, "advice", told, f"{shorter(event)} (devbox explain)")
         case BuildSuperseded():
             return _record("·", DIM, f"build {event.build} superseded", clean(event.cause))
         case _:

@@ -6,6 +6,9 @@ and "Python debugging in VS Code". How a problem matcher with `background` works
     begins   devbox: build 7 started: …         what was listed before is kept until the end, then dropped
     problem  devbox: problem: app/main.py:7:1: error: …
     ends     devbox: revision 7 failed to start: …    the list is what was found since the beginning
+
+Advice has a matcher and a list of its own: it is told once, and stays while rounds come and go. Its lines
+come between rounds, since whoever waits for the task takes the end of any block for the end of a round.
 """
 
 from __future__ import annotations
@@ -20,6 +23,9 @@ LAUNCH_VERSION = "0.2.0"
 PROBLEM = r"^devbox: problem: (.+?):(\d+)(?::(\d+))?: (error|warning|info): (.*)$"
 BEGINS = r"^devbox: (?:build \d+ started|.+ touched, back to what revision \d+ serves)"
 ENDS = r"^devbox: (?:build \d+ failed|revision \d+ (?:serving|failed to start)|nothing left to build|stopped)"
+ADVICE = r"^devbox: advice: (.+?):(\d+)(?::(\d+))?: (warning): (.*)$"
+ADVICE_BEGINS = r"^devbox: advice on the Dockerfile$"
+ADVICE_ENDS = r"^devbox: (?:\d+ pieces? of advice|no advice any more)"
 
 _WORKSPACE = "${workspaceFolder}"
 
@@ -32,7 +38,7 @@ def tasks(folder: str, *, run_on_open: bool, is_default: bool) -> tuple[dict[str
     """
     runs = {"runOn": "folderOpen", "instanceLimit": 1} if run_on_open else {"instanceLimit": 1}
     build: str | dict[str, Any] = {"kind": "build", "isDefault": True} if is_default else "build"
-    background = {"isBackground": True, "problemMatcher": _matcher(folder)}
+    background = {"isBackground": True, "problemMatcher": [_matcher(folder), _advice_matcher(folder)]}
     shows = {"presentation": {"reveal": "always", "panel": "dedicated", "showReuseMessage": False}}
     return (
         {
@@ -130,6 +136,16 @@ def _matcher(folder: str) -> dict[str, Any]:
         "fileLocation": ["relative", _inside(folder)],
         "pattern": {"regexp": PROBLEM, "file": 1, "line": 2, "column": 3, "severity": 4, "message": 5},
         "background": {"activeOnStart": True, "beginsPattern": BEGINS, "endsPattern": ENDS},
+    }
+
+
+def _advice_matcher(folder: str) -> dict[str, Any]:
+    return {
+        "owner": f"devbox advice {folder}" if folder else "devbox advice",
+        "source": "devbox",
+        "fileLocation": ["relative", _inside(folder)],
+        "pattern": {"regexp": ADVICE, "file": 1, "line": 2, "column": 3, "severity": 4, "message": 5},
+        "background": {"activeOnStart": False, "beginsPattern": ADVICE_BEGINS, "endsPattern": ADVICE_ENDS},
     }
 
 

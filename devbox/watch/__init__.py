@@ -7,7 +7,7 @@ reading anything.
 from devbox.watch.diff import diff
 from devbox.watch.notices import is_secret
 from devbox.watch.scanner import Scanner
-from devbox.watch.survey import Survey, survey, try_watching
+from devbox.watch.survey import Survey, has_rules, survey, try_watching
 from devbox.watch.values import Degraded, Look, Reason
 from devbox.watch.watcher import Watcher
 
@@ -19,6 +19,7 @@ __all__ = [
     "Survey",
     "Watcher",
     "diff",
+    "has_rules",
     "is_secret",
     "survey",
     "try_watching",

@@ -57,6 +57,11 @@ class IgnoreRules:
         bases = [pattern.plain_base for pattern in self._takes_back_in]
         self._plain_bases = None if None in bases else [f"{base}/" for base in bases]
 
+    @property
+    def empty(self) -> bool:
+        """Whether the file has no line that says anything."""
+        return not self._rules
+
     def judge(self, path: str, parent: Verdict) -> Verdict:
         """The verdict on `path`, given the one on the directory that it is in (ROOT for the topmost)."""
         excluded = False

@@ -53,6 +53,13 @@ def survey(root: Path, dockerfile: Path, stop: threading.Event, unwritten: bytes
     )
 
 
+def has_rules(root: Path, dockerfile: Path) -> bool:
+    """Whether an ignore file leaves anything out of the context at `root`, or might; reads it. Raises
+    ContextError as a scan does."""
+    ignored = ignorefile.read(root, dockerfile)
+    return not IgnoreRules(ignored.data, file=ignored.name).empty
+
+
 def try_watching(root: Path, directories: Iterable[str]) -> Degraded | None:
     """Watches directories of the context for a moment; why the system refuses, None where it does not.
 

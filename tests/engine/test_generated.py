@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from devbox.build.advice import advise
 from devbox.build.buildkit import BuildKitBuilder
 from devbox.build.dockerfile import parse
 from devbox.build.filesync import Listings
 from devbox.build.job import BuildJob
 from devbox.build.plan import source_only
-from devbox.doctor.cacheorder import cache_order
-from devbox.doctor.finding import State
+from devbox.config import load
+from devbox.daemon.advising import given
 from devbox.engine.values import ContainerSpec
 from devbox.generate import DOCKERIGNORE, Generated, Options, Reader, generate
 from devbox.generate.values import Manager
@@ -91,7 +92,8 @@ async def proves_itself(lab: RealLab, project: Project, root: Path, folder: Path
     assert made.basis.command.words[0] == project.serves
     dockerfile = parse(made.dockerfile, "Dockerfile")
     assert source_only(dockerfile, {}, "", [project.source])
-    assert [one.state for one in cache_order(dockerfile, {}, "", snapshot.entries)] == [State.OK]
+    content = made.dockerfile.encode()
+    assert advise(given(load(root, {}, {}), dockerfile, content, snapshot.entries)) == ()
 
     image = await build(lab, root, snapshot, made.dockerfile)
     facts = await lab.engine.image(image.id)

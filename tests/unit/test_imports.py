@@ -61,3 +61,11 @@ def test_what_reads_the_journal_needs_no_engine(
     found = _imported(*arguments, str(tmp_path))
     assert module in found
     assert found.isdisjoint({"docker", "requests", "rich", "watchfiles", "devbox.daemon.loop"})
+
+
+def test_advice_needs_no_engine_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    (tmp_path / "Dockerfile").write_text("FROM python:3.13-slim\n")
+    found = _imported("explain", str(tmp_path))
+    assert "devbox.build.advice" in found
+    assert found.isdisjoint({"docker", "requests", "rich", "uvloop", "grpclib", "devbox.daemon.loop"})

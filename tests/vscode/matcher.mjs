@@ -94,7 +94,7 @@ class Collector {
     this.longest = Math.max(...matchers.map((each) => each.patterns.length));
     this.buffer = [];
     this.looping = undefined;
-    this.listed = new Map(); // what the list shows: "owner path" -> problems
+    this.listed = new Map(); // what the list shows: owner, line end, path -> problems
     this.found = new Map(); // what this round has found so far
     this.stale = new Set(); // what the list shows from before this round
     this.ended = [];
@@ -107,7 +107,7 @@ class Collector {
     if (this.begin(line) || this.end(line)) return;
     const problem = this.match(line);
     if (!problem) return;
-    const key = `${problem.owner} ${problem.path}`;
+    const key = `${problem.owner}\n${problem.path}`;
     this.stale.delete(key);
     const known = this.found.get(key) ?? [];
     if (!known.some((each) => JSON.stringify(each) === JSON.stringify(problem))) known.push(problem);
@@ -125,7 +125,7 @@ class Collector {
       this.found.clear();
       const file = matcher.begins.file === undefined ? undefined : match[matcher.begins.file];
       for (const key of this.listed.keys()) {
-        if (file ? key === `${matcher.owner} ${pathOf(file, matcher)}` : key.startsWith(`${matcher.owner} `)) {
+        if (file ? key === `${matcher.owner}\n${pathOf(file, matcher)}` : key.startsWith(`${matcher.owner}\n`)) {
           this.stale.add(key);
         }
       }
@@ -141,7 +141,7 @@ class Collector {
       ended = true;
       this.deliver();
       for (const key of this.stale) {
-        if (key.startsWith(`${matcher.owner} `)) this.listed.delete(key);
+        if (key.startsWith(`${matcher.owner}\n`)) this.listed.delete(key);
       }
       this.stale.clear();
       this.found.clear();

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from devbox.build.difference import Previous
 from devbox.build.dockerfile import base_images, build_steps, context_sources, parse, runtime
-from devbox.build.plan import Previous, make_plan
+from devbox.build.plan import make_plan
 from devbox.errors import DockerfileError
 from devbox.model import ChangeSet
 

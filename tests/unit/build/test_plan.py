@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from devbox.build.difference import Previous
 from devbox.build.dockerfile import parse
 from devbox.build.plan import (
-    Previous,
     affects,
     earliest_affected,
     make_plan,

@@ -23,6 +23,8 @@ from devbox.daemon.tools import Tools
 from devbox.engine.fake import Behaviour, FakeBuild, FakeEngine
 from devbox.events import (
     AppExited,
+    BuildAdvice,
+    BuildAvoidable,
     BuildFailed,
     BuildFinished,
     BuildStarted,
@@ -139,6 +141,49 @@ async def test_the_line_that_makes_a_run_run_again_is_named(running: Running) ->
     assert expected[1]["RUN install"] == "requirements.txt line 2 added: httpx==0.28.0"
     assert expected[2]["RUN install"] == "requirements.txt line 2: httpx==0.28.0 -> httpx==0.28.1"
     assert expected[2]["COPY requirements.txt ."] == "requirements.txt changed"
+
+
+async def test_advice_is_told_between_rounds_and_again_when_it_changed(running: Running) -> None:
+    await running.served(1)
+    await until(lambda: running.of(BuildAdvice))
+    first = running.of(BuildAdvice)[0]
+    assert [(each.rule, each.line) for each in first.findings] == [("UnpinnedBaseImage", 1)]
+    assert running.events.index(first) > running.events.index(running.of(ReleaseServed)[0])
+    running.save("main.py", "two\n")
+    await running.served(2)
+    running.save("Dockerfile", f"# check=skip=all\n{_DOCKERFILE}")
+    await running.served(3)
+    await until(lambda: len(running.of(BuildAdvice)) == 2)
+    assert running.of(BuildAdvice)[1].findings == ()
+
+
+def _installed_again() -> FakeBuild:
+    """A build that copied the source, and then installed for twelve seconds."""
+    copied = vertex("[2/3] COPY . .", started=1.0, completed=1.1)
+    installed = vertex("[3/3] RUN pip install -r requirements.txt", started=1.1, completed=13.1)
+    step = wire(trace(vertex("[1/3] FROM base", cached=True), copied, installed))
+    return FakeBuild(messages=[{"id": TRACE, "aux": step}])
+
+
+async def test_seconds_that_advice_would_have_saved_are_told_once(running: Running) -> None:
+    await running.served(1)
+    running.save("Dockerfile", "FROM base\nCOPY . .\nRUN pip install -r requirements.txt\n")
+    await running.served(2)
+    running.engine.builds[:0] = [_installed_again(), _installed_again(), _installed_again()]
+    running.save("requirements.txt", "fastapi\nhttpx\n")
+    await running.served(3)
+    assert running.of(BuildAvoidable) == []
+    running.save("main.py", "two\n")
+    await running.served(4)
+    await until(lambda: running.of(BuildAvoidable))
+    running.save("main.py", "three\n")
+    await running.served(5)
+    running.save("main.py", "four\n")
+    await running.served(6)
+    (told,) = running.of(BuildAvoidable)
+    assert (told.build, told.seconds, told.exact) == (4, 12.0, True)
+    assert told.finding.hint == "copy requirements.txt before the source"
+    assert told.finding in running.of(BuildAdvice)[-1].findings
 
 
 async def test_a_failing_build_keeps_the_former_revision_and_the_next_save_heals(running: Running) -> None:

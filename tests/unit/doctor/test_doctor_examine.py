@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from devbox.daemon import lookover
 from devbox.doctor import examine as examining
 from devbox.doctor import gather
 from devbox.doctor.examine import examine
@@ -153,7 +154,7 @@ async def test_a_context_that_cannot_be_sent(project: Path, engine: FakeEngine) 
 async def test_a_context_that_takes_too_long(
     project: Path, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gather, "_SURVEY_SECONDS", 0.0)
+    monkeypatch.setattr(lookover, "_SURVEY_SECONDS", 0.0)
     assert ".dockerignore" in one(await look(project, engine), "context").next_step
 
 
@@ -251,8 +252,9 @@ async def test_a_check_that_breaks_takes_no_other_with_it(
     async def breaks(*_: object) -> None:
         raise RuntimeError("a mistake")
 
-    for name in ("bases", "look_over", "ask", "rooms"):
+    for name in ("bases", "ask", "rooms"):
         monkeypatch.setattr(gather, name, breaks)
+    monkeypatch.setattr(examining, "look_over", breaks)
     found = await look(project, engine)
     assert "RuntimeError: a mistake" in one(found, "disk").text
     assert "RuntimeError: a mistake" in one(found, "engine").text
@@ -274,12 +276,12 @@ async def test_a_check_that_hangs_is_given_up(
 
 
 async def test_work_on_a_thread_is_bounded_and_its_errors_come_through() -> None:
-    assert await gather.on_thread(lambda: 7, 5) == 7
+    assert await lookover.on_thread(lambda: 7, 5) == 7
     with pytest.raises(ZeroDivisionError):
-        await gather.on_thread(lambda: 1 // 0, 5)
+        await lookover.on_thread(lambda: 1 // 0, 5)
     late = threading.Event()
     with pytest.raises(TimeoutError):
-        await gather.on_thread(late.wait, 0.01)
+        await lookover.on_thread(late.wait, 0.01)
     late.set()
 
 

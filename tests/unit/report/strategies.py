@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from hypothesis import strategies as st
 
-from devbox.events import Event, Failure, Problem, StepInfo, TimingsInfo
+from devbox.events import AdviceInfo, Event, Failure, Problem, StepInfo, TimingsInfo
 from devbox.model import StepState
 
 WORDS = st.text(max_size=30) | st.sampled_from(
@@ -55,6 +55,7 @@ TIMINGS = st.builds(
     TimingsInfo,
     **dict.fromkeys(TimingsInfo.model_fields, SECONDS),
 )
+ADVICE = st.builds(AdviceInfo, rule=WORDS, file=WORDS, line=NUMBERS, message=WORDS, hint=WORDS)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(("build", "revision", "serving", "cached", "steps", "index", "total"), NUMBERS),
     "memory_limit": st.integers(0, 2**50),
@@ -74,6 +75,9 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "out_of_memory": st.booleans(),
     **dict.fromkeys(("expected", "dropped"), st.dictionaries(WORDS, WORDS, max_size=3)),
     "ready": st.booleans(),
+    "findings": st.lists(ADVICE, max_size=3).map(tuple),
+    "finding": ADVICE,
+    "exact": st.booleans(),
     "modules": NUMBERS,
     "stream": st.sampled_from(["stdout", "stderr"]),
     "at": st.floats(0, 10_000),

@@ -14,7 +14,7 @@ from devbox.events import (
     StepInfo,
 )
 from devbox.model import StepState
-from devbox.report.explain import explain_last, explanation_lines
+from devbox.report.explain import Explanation, Suggested, explain_last, explanation_lines
 
 _FROM = StepInfo(index=1, total=3, instruction="FROM base", state=StepState.CACHED)
 _COPY = StepInfo(
@@ -78,3 +78,43 @@ def test_the_last_build_counts_also_where_numbers_begin_anew() -> None:
 def test_without_a_build_there_is_nothing_to_explain() -> None:
     assert explain_last([]) is None
     assert explain_last([SessionStopped(reason="Ctrl-C")]) is None
+
+
+def test_a_step_that_follows_another_tells_what_changed_there() -> None:
+    copied = _COPY.model_copy(update={"stage": "builder"})
+    follows = "follows COPY requirements.txt . in builder"
+    last = _RUN.model_copy(update={"instruction": "COPY --from=builder /a /a", "reason": follows})
+    ended = BuildFinished(build=7, image="sha256:1", seconds=4.6, steps=(copied, last), cached=0)
+    assert f"(requirements.txt changed; {follows})" in _told(_STARTED, ended)[2]
+
+
+def _suggested(**fields: object) -> list[str]:
+    given = {"rule": "R", "file": "Dockerfile", "line": 4, "message": "it is so", "hint": "do this"}
+    found = Explanation(advice=(Suggested.model_validate({**given, **fields}),))
+    told = explanation_lines(found)
+    assert told[:3] == [
+        "devbox: no build is known",
+        "devbox: advice: Dockerfile:4: it is so [R]",
+        "devbox:   try: do this",
+    ]
+    return told[3:]
+
+
+def test_advice_with_its_better_lines() -> None:
+    place = {"into": "Dockerfile", "first": 4, "last": 5, "better": ("RUN a", "", "  b")}
+    assert _suggested(**place) == ["devbox:   lines 4 to 5 of Dockerfile:", "    RUN a", "", "      b"]
+    assert _suggested(**{**place, "last": 4})[0] == "devbox:   line 4 of Dockerfile:"
+    assert _suggested(**{**place, "last": 3})[0] == "devbox:   before line 4 of Dockerfile:"
+    assert _suggested(**{**place, "into": ".dockerignore"})[0] == "devbox:   in .dockerignore:"
+    assert _suggested(**{**place, "better": ()}) == ["devbox:   without lines 4 to 5 of Dockerfile"]
+    assert _suggested() == []
+
+
+def test_advice_comes_after_the_build() -> None:
+    found = explain_last([_STARTED])
+    assert found is not None
+    assert explanation_lines(found.model_copy(update={"unadvised": "it does not parse"}))[-2:] == [
+        "devbox: build 7 has not ended",
+        "devbox: no advice: it does not parse",
+    ]
+    assert explanation_lines(Explanation()) == ["devbox: no build is known, and there is no advice"]

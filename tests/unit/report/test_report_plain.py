@@ -11,10 +11,13 @@ from hypothesis import given
 from devbox.errors import BuildFailed as BuildFailedError
 from devbox.errors import DevboxError
 from devbox.events import (
+    AdviceInfo,
     AppExited,
     AppLog,
     AppOutOfMemory,
     AppRaised,
+    BuildAdvice,
+    BuildAvoidable,
     BuildFailed,
     BuildLog,
     BuildStarted,
@@ -156,6 +159,7 @@ def _served(strategy: str, total: float, build: float = 0.0, steps: int = 0, rev
 PIP = "RUN pip install -r requirements.txt"
 ENGINE = "Docker Engine 20.10.24"
 # What the table in the module's docstring says, made to happen.
+ROOT = "the application runs as root"
 EXAMPLES: tuple[Event, ...] = (
     SessionStarted(project="sample", root="/", urls=(sessions.URL,), engine=ENGINE, version="1"),
     SessionStopped(reason="Ctrl-C"),
@@ -198,6 +202,15 @@ EXAMPLES: tuple[Event, ...] = (
         serving=6,
     ),
     BuildSuperseded(build=7, cause="app/main.py changed again", seconds=0.1),
+    BuildAdvice(
+        findings=(AdviceInfo(rule="RootUser", file="Dockerfile", line=3, message=ROOT, hint="give it one"),)
+    ),
+    BuildAdvice(),
+    BuildAvoidable(
+        build=7,
+        seconds=12.31,
+        finding=AdviceInfo(rule="Order", file="Dockerfile", line=5, message="it is late", hint="move it"),
+    ),
     StandbyChanged(revision=7, ready=False, reason="the application is no Python program"),
     StandbyChanged(revision=7, ready=True, dropped={"grpc": "it started a thread"}),
     ReleaseStarted(
@@ -414,3 +427,36 @@ def test_errors_for_standard_error() -> None:
         "devbox:   try: look at the Dockerfile",
     ]
     assert failure_lines(DevboxError("just this")) == ["devbox: just this"]
+
+
+class OnTerminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_advice_is_for_programs_and_for_vs_code_and_one_line_of_it_for_people() -> None:
+    finding = AdviceInfo(rule="R", file="Dockerfile", line=2, message="it is so", hint="do this")
+    avoidable = BuildAvoidable(build=7, seconds=2.0, finding=finding)
+    shorter = "the last build would have been 2.00s shorter (devbox explain)"
+    measured = f"devbox: advice: Dockerfile:2: do this: {shorter}"
+    block = [
+        "devbox: advice on the Dockerfile",
+        *["devbox: advice: Dockerfile:2: warning: it is so; do this [R]"] * 2,
+        "devbox: 2 pieces of advice (devbox explain shows the better lines)",
+    ]
+    cases: tuple[tuple[io.StringIO, dict[str, str], list[str]], ...] = (
+        (io.StringIO(), {}, [*block, measured]),
+        (OnTerminal(), {}, [measured]),
+        (OnTerminal(), {"TERM_PROGRAM": "vscode"}, [*block, measured]),
+    )
+    for stream, environ, expected in cases:
+        with Plain(stream, environ=environ) as show:
+            show(BuildAdvice(findings=(finding, finding)))
+            show(avoidable)
+        assert stream.getvalue().splitlines() == expected
+
+
+def test_what_may_be_saved_at_most_is_said_as_such() -> None:
+    finding = AdviceInfo(rule="R", file="Dockerfile", line=2, message="it is so", hint="do this")
+    (line,) = lines(BuildAvoidable(build=7, seconds=2.0, exact=False, finding=finding))
+    assert "would have been up to 2.00s shorter" in line

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from devbox.config import load
+from devbox.events import AdviceInfo, BuildAdvice, BuildAvoidable
+from devbox.report.plain import lines
 from devbox.vscode.write import write_entries
 from tests.vscode.failures import FAILURES, Failure, write_project
 from tests.vscode.matching import Matched, matched
@@ -74,6 +76,44 @@ def test_another_mistake_takes_the_place_of_the_first(task: dict[str, object]) -
 def test_what_the_application_writes_is_no_problem(task: dict[str, object]) -> None:
     forged = "app | devbox: problem: app/main.py:1: error: no\nbuild | devbox: problem: x:1: error: no\n"
     assert matched(task, forged).problems == ()
+
+
+ADVICE = (
+    AdviceInfo(rule="RootUser", file="Dockerfile", line=9, message="it runs as root: bad", hint="name one"),
+    AdviceInfo(rule="Order", file="docker/a file", line=5, message="line 4 (COPY . .)", hint="move it"),
+)
+AT_NINE = ("Dockerfile", 9, 0, "warning", "it runs as root: bad; name one [RootUser]")
+AT_FIVE = ("docker/a file", 5, 0, "warning", "line 4 (COPY . .); move it [Order]")
+
+
+def told(*events: BuildAdvice | BuildAvoidable) -> str:
+    return "".join(f"{line}\n" for event in events for line in lines(event))
+
+
+def test_advice_is_listed_as_warnings_and_stays_while_builds_come_and_go(task: dict[str, object]) -> None:
+    advice = told(BuildAdvice(findings=ADVICE))
+    served = "devbox: revision {0} serving http://127.0.0.1:8000 in 0.14s (build 0.08s)\n"
+    save = "devbox: build {0} started: app/main.py\n"
+    assert matched(task, served.format(1) + advice).problems == (AT_NINE, AT_FIVE)
+    failed = "devbox: problem: app/main.py:3:7: error: no\ndevbox: build 2 failed: RUN x (exit 1)\n"
+    found = matched(task, served.format(1) + advice + save.format(2) + failed)
+    assert found.problems == (AT_NINE, AT_FIVE, ("app/main.py", 3, 7, "error", "no"))
+    healed = matched(
+        task, served.format(1) + advice + save.format(2) + failed + save.format(3) + served.format(3)
+    )
+    assert healed.problems == (AT_NINE, AT_FIVE)
+
+
+def test_newer_advice_takes_the_place_of_the_former(task: dict[str, object]) -> None:
+    advice = told(BuildAdvice(findings=ADVICE))
+    assert matched(task, advice + told(BuildAdvice(findings=ADVICE[1:]))).problems == (AT_FIVE,)
+    assert matched(task, advice + told(BuildAdvice())).problems == ()
+
+
+def test_what_was_measured_takes_nothing_from_the_list(task: dict[str, object]) -> None:
+    measured = told(BuildAvoidable(build=7, seconds=12.3, finding=ADVICE[0]))
+    assert matched(task, measured).problems == ()
+    assert matched(task, told(BuildAdvice(findings=ADVICE)) + measured).problems == (AT_NINE, AT_FIVE)
 
 
 def test_the_recordings_are_those_of_the_failures() -> None:

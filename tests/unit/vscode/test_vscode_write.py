@@ -209,8 +209,10 @@ async def test_a_project_in_a_folder_of_the_workspace(project: Path, tmp_path: P
     inside = "${workspaceFolder}/services/api"
     assert task["label"] == "devbox: up (services/api)"
     assert task["options"]["cwd"] == inside
-    assert task["problemMatcher"]["fileLocation"] == ["relative", inside]
-    assert task["problemMatcher"]["owner"] != "devbox"
+    for matcher, owner in zip(task["problemMatcher"], ("devbox", "devbox advice"), strict=True):
+        assert matcher["fileLocation"] == ["relative", inside]
+        assert matcher["owner"].startswith(owner)
+        assert matcher["owner"] != owner
     assert launch["configurations"][0]["pathMappings"] == [{"localRoot": inside, "remoteRoot": "/code"}]
     assert launch["configurations"][0]["connect"] == {"host": "127.0.0.1", "port": 6000}
 

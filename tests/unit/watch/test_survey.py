@@ -10,7 +10,7 @@ import pytest
 
 from devbox.errors import ContextError
 from devbox.model import Kind
-from devbox.watch import Scanner, hints, survey, try_watching
+from devbox.watch import Scanner, has_rules, hints, survey, try_watching
 
 
 def written(root: Path, *paths: str) -> Path:
@@ -80,3 +80,18 @@ def test_a_trial_watch_leaves_nothing_and_tells_why_it_is_refused(
     found = try_watching(tmp_path, ["", "app"])
     assert found is not None
     assert "sysctl" in found.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "has"),
+    [
+        (".dockerignore", ".git\n", True),
+        (".dockerignore", "!x\n", True),
+        (".dockerignore", "# nothing\n\n", False),
+        ("Dockerfile.dockerignore", "x\n", True),
+        ("README.md", "x\n", False),
+    ],
+)
+def test_whether_an_ignore_file_says_anything(tmp_path: Path, name: str, content: str, has: bool) -> None:
+    (tmp_path / name).write_text(content)
+    assert has_rules(tmp_path, tmp_path / "Dockerfile") is has
