@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from devbox.cli._base import AsJson, app, number_and_path, run
+from devbox.place import split
 
 
 @app.command()
@@ -38,7 +39,7 @@ def history(
 
         number, root = number_and_path(build, path)
         folder = state_directory(root)
-        if not (root.is_dir() or folder.is_dir()):
+        if not (split(root)[0].is_dir() or folder.is_dir()):
             raise UsageError(f"{root} is no folder", hint="name the project's folder: devbox history PATH")
         alive = holder(runtime_directory(root)) is not None
 

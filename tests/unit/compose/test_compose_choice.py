@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devbox.compose.choice import choose
-from devbox.errors import ConfigError
+from devbox.errors import ConfigError, SeveralServices
 
 BUILT: dict[str, Any] = {"build": {"context": "."}}
 STARTED = {"condition": "service_started"}
@@ -46,9 +46,9 @@ def test_a_file_that_builds_nothing_is_no_configuration() -> None:
 
 
 def test_one_of_several_has_to_be_named() -> None:
-    with pytest.raises(ConfigError, match="builds 2 services: api, worker") as caught:
+    with pytest.raises(SeveralServices, match="builds 2 services: api, worker") as caught:
         choose({"api": BUILT, "worker": BUILT}, "", "compose.yaml")
-    assert caught.value.hint.endswith("devbox up --service api")
+    assert caught.value.services == ("api", "worker")
     choice = choose({"api": BUILT, "worker": BUILT}, "worker", "compose.yaml")
     assert choice is not None
     assert (choice.service, choice.before) == ("worker", ("api",))
