@@ -190,7 +190,7 @@ def test_several_services_are_developed_each_with_its_own_loop(
     unnamed = run("logs", str(several))
     assert unnamed.returncode == 2
     assert "builds 3 services: api, page, worker" in unnamed.stderr
-    assert "GET /visits" in run("logs", ":worker", cwd=several).stderr
+    assert "GET / HTTP" in run("logs", ":worker", cwd=several).stderr
 
     assert run("down", ":page", cwd=several).returncode == 0
     up.until(lambda: answer(urls["page"]) == "", "page is down")

@@ -79,3 +79,20 @@ def test_every_other_service_is_either_before_or_after(needs: dict[str, set[str]
     for name in choice.before:
         assert first not in services[name]["depends_on"]
         assert not set(services[name]["depends_on"]) & set(choice.after)
+
+
+def test_beside_other_developed_services_only_what_is_nobody_elses_is_started() -> None:
+    services = {
+        "db": {},
+        "api": BUILT | {"depends_on": {"db": STARTED}},
+        "worker": BUILT | {"depends_on": {"api": STARTED}},
+        "proxy": {"depends_on": {"api": STARTED}},
+        "checks": {"depends_on": {"worker": STARTED}},
+    }
+    api = choose(services, "api", "compose.yaml", beside_others=True)
+    worker = choose(services, "worker", "compose.yaml", beside_others=True)
+    assert api is not None
+    assert worker is not None
+    # What waits for the worker is started once the worker serves, though it needs the api as well.
+    assert (api.before, api.after) == (("db",), ("proxy", "checks"))
+    assert (worker.before, worker.after) == (("db",), ("checks",))
