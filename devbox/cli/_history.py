@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -33,6 +34,7 @@ def history(
     """
 
     def act() -> Coroutine[Any, Any, int]:
+        from devbox.daemon.known import services_known
         from devbox.daemon.lock import holder, runtime_directory, state_directory
         from devbox.errors import UsageError
         from devbox.report.history.show import read_past, show_build, show_builds
@@ -46,7 +48,10 @@ def history(
         async def show() -> int:
             known = read_past(folder, alive=alive, detailed=number)
             if not known.builds:
-                raise UsageError(f"no build of {root.resolve().name} is known", hint="devbox up builds it")
+                hint = "devbox up builds it"
+                if places := services_known(root):
+                    hint = f"its services: {', '.join(f'devbox history {quote(place)}' for place in places)}"
+                raise UsageError(f"no build of {root.resolve().name} is known", hint=hint)
             if number is None:
                 show_builds(known, count, sys.stdout, os.environ, as_json=as_json)
                 return 0

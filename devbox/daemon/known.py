@@ -9,7 +9,7 @@ from devbox.config import Config, defaults, load, unread
 from devbox.daemon.lock import runtime_directories, runtime_directory, state_directory, state_directory_of
 from devbox.errors import ConfigError, SeveralServices
 from devbox.place import place_of, split
-from devbox.report.glance import known_project
+from devbox.report.glance import known_project, known_projects
 
 
 def config_of(root: Path, environ: Mapping[str, str]) -> Config:
@@ -48,6 +48,13 @@ def all_configs_of(root: Path, environ: Mapping[str, str]) -> tuple[Config, ...]
     known = {config.place for config in found}
     running = (place for place in map(Path, _places()) if split(place)[0] == found[0].root)
     return (*found, *(config_of(place, environ) for place in running if place not in known))
+
+
+def services_known(root: Path) -> tuple[str, ...]:
+    """The places of those services of the folder that devbox has run, the latest first."""
+    folder = root.resolve()
+    known = (Path(project.root) for project in known_projects(state_directory(root).parent))
+    return tuple(str(place) for place in known if split(place)[1] and split(place)[0] == folder)
 
 
 def _places() -> list[str]:

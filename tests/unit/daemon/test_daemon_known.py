@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from devbox.daemon.known import all_configs_of, config_of, configs_of
+from devbox.daemon.known import all_configs_of, config_of, configs_of, services_known
 from devbox.daemon.lock import make_runtime_directory, state_directory
 from devbox.errors import ConfigError, SeveralServices
 from devbox.events import SessionStarted
@@ -84,6 +84,7 @@ def test_services_that_run_are_found_whatever_the_compose_file_says(root: Path, 
         journal = Journal(state_directory(place), pytest.fail)
         journal(SessionStarted(project=f"shop-{name}", root=str(place), urls=(), engine="", version=""))
         journal.close()
+    assert set(services_known(root)) == {f"{root}:api", f"{root}:worker"}
     docker.answers("config", err="services.api must be a mapping", status=15)
     found = all_configs_of(root, docker.environ)
     assert [config.project for config in found] == ["shop", "shop-api", "shop-worker"]
