@@ -34,7 +34,6 @@ def history(
     """
 
     def act() -> Coroutine[Any, Any, int]:
-        from devbox.daemon.known import services_known
         from devbox.daemon.lock import holder, runtime_directory, state_directory
         from devbox.errors import UsageError
         from devbox.report.history.show import read_past, show_build, show_builds
@@ -48,6 +47,9 @@ def history(
         async def show() -> int:
             known = read_past(folder, alive=alive, detailed=number)
             if not known.builds:
+                # Settings take their time to import.
+                from devbox.daemon.known import services_known
+
                 hint = "devbox up builds it"
                 if places := services_known(root):
                     hint = f"its services: {', '.join(f'devbox history {quote(place)}' for place in places)}"

@@ -39,6 +39,18 @@ def configs_of(root: Path, environ: Mapping[str, str]) -> tuple[Config, ...]:
         return tuple(config_of(place_of(root.resolve(), service), environ) for service in error.services)
 
 
+def places_of(root: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """What a folder that builds several services is looked at as: each of them; any other place as it is."""
+    try:
+        load(root, {}, environ)
+    except SeveralServices as error:
+        return tuple(place_of(root.resolve(), service) for service in error.services)
+    except ConfigError:
+        # Whoever looks says what is wrong with it.
+        pass
+    return (root,)
+
+
 def all_configs_of(root: Path, environ: Mapping[str, str]) -> tuple[Config, ...]:
     """As `configs_of`, and those of the folder's services besides that a devbox runs, or left running when it
     was killed, whatever somebody wrote into the compose file since."""

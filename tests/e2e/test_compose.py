@@ -212,6 +212,7 @@ def test_several_services_are_served_in_the_background(several: Path, start: Sta
     found = {item["project"].removeprefix(f"{several.name}-"): item for item in map(json.loads, status)}
     assert [found[name]["state"] for name in ("api", "page", "worker")] == ["serving", "failed", "serving"]
     assert answer(found["api"]["urls"][0], "/worker") == "worker first"
+    assert run("doctor", str(several)).stdout.count("ok       engine: ") == 3
     refused = run("up", str(several), "-p", "8000:8000")
     assert refused.returncode == 2
     assert "-p is for one service" in refused.stderr

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from devbox.daemon.known import all_configs_of, config_of, configs_of, services_known
+from devbox.daemon.known import all_configs_of, config_of, configs_of, places_of, services_known
 from devbox.daemon.lock import make_runtime_directory, state_directory
 from devbox.errors import ConfigError, SeveralServices
 from devbox.events import SessionStarted
@@ -70,6 +70,9 @@ def test_a_folder_that_builds_several_services_is_as_many_projects(root: Path, d
     assert {config.root for config in found} == {root}
     assert [config.place for config in found] == [place_of(root, "api"), place_of(root, "worker")]
     assert configs_of(place_of(root, "worker"), docker.environ) == found[1:]
+    assert places_of(root, docker.environ) == tuple(config.place for config in found)
+    assert places_of(place_of(root, "api"), docker.environ) == (place_of(root, "api"),)
+    assert places_of(root.parent / "none", docker.environ) == (root.parent / "none",)
 
 
 def test_a_folder_that_is_run_as_one_project_is_one(root: Path, docker: FakeDocker) -> None:
