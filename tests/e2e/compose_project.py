@@ -119,7 +119,8 @@ before_start = [{ run = ["python", "migrate.py"], when = ["migrate.py"] }]
 """
 ADD_PRICES = _MIGRATE.replace(
     'print("migrated")',
-    '    connection.execute("ALTER TABLE orders ADD COLUMN price int DEFAULT 7")\nprint("priced")',
+    '    connection.execute("ALTER TABLE orders ADD COLUMN IF NOT EXISTS price int DEFAULT 7")\n'
+    'print("priced")',
 )
 
 
