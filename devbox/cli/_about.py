@@ -70,6 +70,9 @@ def _setting_lines(values: Mapping[str, Any], sources: Mapping[str, str]) -> Ite
     written = {name_in_files(name): value for name, value in values.items()}
     width = max(map(len, written))
     for name, value in written.items():
+        if name == "compose" and isinstance(value, dict):
+            # All of it is for programs.
+            value = f"{value['service']} of {value['file']}"
         shown = value if isinstance(value, str) else json.dumps(value)
         source = sources.get(name, "") or "derived"
         note = Settings.model_fields[name].description if name in Settings.model_fields else ""

@@ -174,7 +174,7 @@ async def _run(
             serving = await adopt(engine, info, ports, settings.config, memory, pointed)
             _announce(bus, settings, f"{info.name} {info.version}", ports, serving)
             looping = True
-            await beside.begin(settings.config)
+            await beside.begin(settings.config, source)
             loop = Loop(project, tools, watch=watch)
             control.governs(loop)
             await loop.run(serving, memory.last_number)
