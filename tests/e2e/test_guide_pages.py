@@ -7,7 +7,7 @@ import re
 import shlex
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,8 +27,8 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`devbox` is a command, and Compose is to be found."""
+def shell(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """`devbox` is a command, and Compose is to be found; what that runs is gone afterwards."""
     program = tmp_path / "bin" / "devbox"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {shlex.join(DEVBOX)} "$@"\n')
@@ -36,6 +36,9 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
     for name, value in compose.environment(tmp_path / "docker", os.environ).items():
         monkeypatch.setenv(name, value)
+    yield
+    if (folder / "compose.yaml").exists():
+        typed("docker compose down --volumes --timeout 1", folder)
 
 
 def typed(command: str, folder: Path) -> str:
