@@ -56,7 +56,7 @@ class Control:
         config = self._config()
         return models.Status(
             project=config.project,
-            root=str(config.root),
+            root=str(config.place),
             state=now.state,
             revision=now.revision,
             image=now.image,

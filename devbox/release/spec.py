@@ -39,7 +39,12 @@ _BRIDGE = "bridge"
 
 def project_labels(config: Config, role: str) -> dict[str, str]:
     """The labels of everything devbox makes for a project."""
-    return {LABEL_PROJECT: config.project, LABEL_ROLE: role, LABEL_ROOT: str(config.root)}
+    return {LABEL_PROJECT: config.project, LABEL_ROLE: role, LABEL_ROOT: str(config.place)}
+
+
+def network_labels(config: Config) -> dict[str, str]:
+    """Those of a network, which the services of one folder that are developed side by side share."""
+    return {LABEL_PROJECT: config.family, LABEL_ROLE: ROLE_NETWORK, LABEL_ROOT: str(config.root)}
 
 
 def revision_labels(config: Config, number: int, context_digest: str, role: str) -> dict[str, str]:
