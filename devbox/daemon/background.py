@@ -34,8 +34,9 @@ async def begin(arguments: Sequence[str], root: Path, shown: Renderer, *, wait: 
     without `wait`, until it has begun.
 
     Returns 0 then; 1 where a build or a start fails, and 3 where the engine goes, with the daemon going on;
-    and what the process ended with, where it ends. Cancelled, it ends the process. Raises ConfigError where
-    the project's runtime directory cannot be made, AlreadyRunning where another devbox was quicker.
+    and what the process ended with, where it ends, 1 where it was told to. Cancelled, it ends the process.
+    Raises ConfigError where the project's runtime directory cannot be made, AlreadyRunning where another
+    devbox was quicker.
     """
     # What comes after the dashes is the application's command.
     own = arguments.index("--") if "--" in arguments else len(arguments)
@@ -65,7 +66,8 @@ async def begin(arguments: Sequence[str], root: Path, shown: Renderer, *, wait: 
             raise AlreadyRunning("another devbox runs this project", cause=f"process {other}")
         errors.seek(0)
         sys.stderr.write(errors.read().decode(errors="replace"))
-        return code
+        # Whoever goes on with 0 needs something that serves.
+        return code or 1
 
 
 async def _follow(process: asyncio.subprocess.Process, shown: Renderer, *, wait: bool) -> int | None:
