@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 
@@ -14,6 +15,7 @@ from devbox.cli._base import app
 
 def main() -> None:
     """The console script."""
+    _make_streams_usable()
     # Both take a good part of the time of a short verb: collecting what imports made, which all stays, and
     # looking for plugins of pydantic among all that is installed.
     gc.disable()
@@ -22,3 +24,15 @@ def main() -> None:
         _completion.answer(sys.argv[1:], shell)
         return
     app()
+
+
+def _make_streams_usable() -> None:
+    """Standard streams that are there, and text that goes into them whatever the locale can express."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            # Closed by whoever called; else the next socket would be taken for it.
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(descriptor, "w" if number else "r"))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")

@@ -86,7 +86,8 @@ def events(
         bool, typer.Option("-f", "--follow", help="Go on with what happens, until devbox ends.")
     ] = False,
     after: Annotated[
-        int, typer.Option("--after", min=0, metavar="SEQ", help="Only events with a higher seq.")
+        int,
+        typer.Option("--after", min=0, max=2**53 - 1, metavar="SEQ", help="Only events with a higher seq."),
     ] = 0,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of one event.")] = False,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 from collections.abc import Callable, Coroutine
@@ -112,6 +113,11 @@ def run(make: Callable[[], Coroutine[Any, Any, int]]) -> None:
         code = error.exit_code
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        typer.echo(f"devbox: the output cannot be written: {error.strerror}", err=True)
+        code = 1
     # The interpreter's last collection would look at all that was imported: a seventh of a short verb's time.
     gc.freeze()
     raise typer.Exit(code)

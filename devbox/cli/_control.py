@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from devbox.daemon.api.client import Client
     from devbox.daemon.api.models import Begun
 
+_HIGHEST = 2**31
+
 
 @app.command()
 def rebuild(
@@ -78,8 +80,11 @@ def rollback(
 
     def act() -> Coroutine[Any, Any, int]:
         from devbox.daemon.api.models import RollbackOrder
+        from devbox.errors import UsageError
 
         number, root = number_and_path(revision, path)
+        if number is not None and number > _HIGHEST:
+            raise UsageError(f"revision {number} is not kept", hint="devbox history lists those that served")
         return _ordered(root, lambda client: client.rollback(RollbackOrder(revision=number or 0)))
 
     run(act)

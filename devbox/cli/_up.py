@@ -192,9 +192,14 @@ def up(
 
         async def begin() -> int:
             from devbox.daemon.background import begin
+            from devbox.errors import AlreadyRunning
 
-            with renderer(chosen or "plain", sys.stdout, os.environ) as shown:
-                return await begin(sys.argv[1:], root, shown, wait=wait)
+            try:
+                with renderer(chosen or "plain", sys.stdout, os.environ) as shown:
+                    return await begin(sys.argv[1:], root, shown, wait=wait)
+            except AlreadyRunning:
+                # Begun at the same moment.
+                return await join()
 
         async def session() -> int:
             from devbox.daemon.session import run_session

@@ -58,8 +58,10 @@ class Asking:
         if source is None:
             asked.refuse(UsageError("nothing was built yet"))
             return
+        if self._parts.inflight.builds and not self._parts.service.serves(source.identity):
+            # It is built after this, unless an older revision serves in its place.
+            self._course.attempted = None
         await self._parts.inflight.call_off(f"{again.why} asked for")
-        self._course.attempted = source.identity
         work = Work(
             number=again.revision.number,
             source=source,

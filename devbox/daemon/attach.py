@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from devbox.config import load
+from devbox.daemon.api import SOCKET
 from devbox.daemon.api.client import Client
 from devbox.daemon.api.models import Status, WaitOrder
 from devbox.daemon.inforce import in_force
+from devbox.daemon.lock import holder, runtime_directory
 from devbox.errors import EXIT_INTERRUPTED, AlreadyRunning
 from devbox.report import Renderer
 from devbox.report.failure import PREFIX
@@ -20,6 +23,8 @@ from devbox.report.ticking import ticking
 from devbox.report.waited import waited_lines
 
 _SERVES_WITHIN = 600.0
+_ANSWERS_WITHIN = 30.0
+_LOOK_EVERY = 0.05
 _LEAVE, _STOP = "d", "s"
 _CHOICES = {_LEAVE: "detach", _STOP: "stop it"}
 
@@ -28,7 +33,8 @@ async def refuse_other_settings(
     client: Client, root: Path, flags: Mapping[str, Any], environ: Mapping[str, str]
 ) -> Status:
     """How the project stands; raises AlreadyRunning where flags were given that the running devbox was not
-    started with."""
+    started with. One that is just beginning is waited for, 30 seconds at most."""
+    await _begun(runtime_directory(root))
     status = await client.status()
     if any(flags.values()):
         asked, running = load(root, flags, environ), await in_force(root)
@@ -40,6 +46,15 @@ async def refuse_other_settings(
                 hint="devbox config tells them; devbox up without flags shows that one, devbox down ends it",
             )
     return status
+
+
+async def _begun(directory: Path) -> None:
+    """Returns once the devbox that has the project's lock can be asked, or is none any more."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_ANSWERS_WITHIN):
+            # Only its lock and its socket tell.
+            while holder(directory) is not None and not (directory / SOCKET).exists():  # noqa: ASYNC110
+                await asyncio.sleep(_LOOK_EVERY)
 
 
 async def until_served(

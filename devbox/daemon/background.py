@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from devbox.daemon.lock import make_runtime_directory
+from devbox.daemon.lock import holder, make_runtime_directory
+from devbox.errors import AlreadyRunning
 from devbox.events import (
     BuildFailed,
     EngineLost,
@@ -33,12 +34,14 @@ async def begin(arguments: Sequence[str], root: Path, shown: Renderer, *, wait: 
     without `wait`, until it has begun.
 
     Returns 0 then; 1 where a build or a start fails, and 3 where the engine goes, with the daemon going on;
-    and what the process ended with, where it ends. Cancelled, it ends the process. Raises ConfigError where
-    the project's runtime directory cannot be made.
+    and what the process ended with, where it ends, 1 where it was told to. Cancelled, it ends the process.
+    Raises ConfigError where the project's runtime directory cannot be made, AlreadyRunning where another
+    devbox was quicker.
     """
     # What comes after the dashes is the application's command.
     own = arguments.index("--") if "--" in arguments else len(arguments)
-    with (make_runtime_directory(root) / _LOG).open("w+b") as errors:
+    directory = make_runtime_directory(root)
+    with (directory / _LOG).open("w+b") as errors:
         process = await asyncio.create_subprocess_exec(
             # -P: no module of the user's project may stand in for one of ours.
             *(sys.executable, "-P", "-m", "devbox", *arguments[:own], BACKGROUND, *arguments[own:]),
@@ -59,9 +62,12 @@ async def begin(arguments: Sequence[str], root: Path, shown: Renderer, *, wait: 
             shown.last_word(_RUNS_ON)
             return code
         code = await process.wait()
+        if code == AlreadyRunning.exit_code and (other := holder(directory)) is not None:
+            raise AlreadyRunning("another devbox runs this project", cause=f"process {other}")
         errors.seek(0)
         sys.stderr.write(errors.read().decode(errors="replace"))
-        return code
+        # Whoever goes on with 0 needs something that serves.
+        return code or 1
 
 
 async def _follow(process: asyncio.subprocess.Process, shown: Renderer, *, wait: bool) -> int | None:

@@ -13,6 +13,7 @@ from devbox.daemon.hub import Hub, Kept
 from devbox.daemon.loop import Loop
 from devbox.daemon.memory import recall, revision_number
 from devbox.daemon.orders import Await, Order, Outcome, Pause, Rebuild, Restart, Resume, Rollback
+from devbox.daemon.places import posix
 from devbox.daemon.standing import Standing, reduce
 from devbox.engine.protocol import Engine
 from devbox.errors import DevboxError
@@ -56,7 +57,7 @@ class Control:
         config = self._config()
         return models.Status(
             project=config.project,
-            root=str(config.place),
+            root=posix(str(config.place)),
             state=now.state,
             revision=now.revision,
             image=now.image,

@@ -60,6 +60,11 @@ class Inflight:
         return self._work.source.identity if self._work else None
 
     @property
+    def builds(self) -> bool:
+        """True while a build runs, and not an image that is there already let serve again."""
+        return self._work is not None and self._work.again is None
+
+    @property
     def settled(self) -> bool:
         """True where the running round can, or shall, no longer be called off; also where it is over and its
         end was not handled yet."""

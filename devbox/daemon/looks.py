@@ -26,7 +26,9 @@ class Looks:
 
     def __init__(self, parts: Parts) -> None:
         self._parts, self._course = parts, parts.course
-        self._reading = Reading(parts.project, parts.news, parts.hints.look_again)
+        self._reading = Reading(
+            parts.project, parts.news, parts.hints.look_again, lambda: parts.agenda.paused
+        )
 
     async def look(self, look: Look) -> None:
         """Compares the disk with what is being built, what serves and what failed, and acts on it."""

@@ -8,12 +8,14 @@ from devbox.events import (
     BACK_TO,
     BuildFailed,
     BuildStarted,
+    BuildSuperseded,
     ChangeIgnored,
     ContextNotice,
     EngineLost,
     Event,
     ReleaseFailed,
     ReleaseServed,
+    ReleaseStarted,
     SessionStopped,
 )
 from devbox.report import Renderer
@@ -23,8 +25,10 @@ _TOLD = ("build.", "release.", "change.")
 
 async def follow_order(client: Client, begun: Begun, shown: Renderer) -> int:
     """Shows what becomes of it, or of the newer build that takes its place, and returns the exit code: 0 once
-    that serves, 1 where it fails, 3 where the engine goes."""
-    number = begun.number
+    that serves, 1 where it fails or a revision that is there already takes its place, 3 where the engine
+    goes.
+    """
+    number, called_off = begun.number, False
     async for event in client.follow(begun.after):
         if event.kind.startswith(_TOLD) or isinstance(event, ContextNotice | EngineLost | SessionStopped):
             shown(event)
@@ -33,6 +37,10 @@ async def follow_order(client: Client, begun: Begun, shown: Renderer) -> int:
         code = _code(event, number)
         if code is not None:
             return code
+        if isinstance(event, ReleaseStarted) and called_off and event.revision != number:
+            return 1
+        if isinstance(event, BuildStarted | BuildSuperseded):
+            called_off = isinstance(event, BuildSuperseded) and event.build == number
     return 1
 
 

@@ -105,8 +105,8 @@ class Outcomes:
         if work.again is None:
             self._parts.serves(work.source)
         elif work.again.why is Why.ROLLBACK:
-            # Its source is on no disk: nothing can be staged upon it.
-            self._course.served = None
+            # Its source is on no disk: nothing can be staged upon it, and what is there waits for a save.
+            self._course.served, self._course.attempted = None, work.source.identity
             self._parts.standbys.set_aside(_ROLLED_BACK)
             what = f"revision {work.number} serves since a rollback"
             self._course.given_up = Failure(what=what, hint="the next save goes forward again")

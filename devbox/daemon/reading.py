@@ -26,10 +26,17 @@ class Unusable:
 
 
 class Reading:
-    """Reads one project for its loop; `look_again` has it looked at once more in so many seconds."""
+    """Reads one project for its loop; `look_again` has it looked at once more in so many seconds. While
+    `paused`, nothing is news."""
 
-    def __init__(self, project: Project, news: News, look_again: Callable[[float], None]) -> None:
-        self._project, self._news, self._look_again = project, news, look_again
+    def __init__(
+        self,
+        project: Project,
+        news: News,
+        look_again: Callable[[float], None],
+        paused: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._project, self._news, self._look_again, self._paused = project, news, look_again, paused
         self._failed = self._told = ""
         self._failed_at = 0.0
 
@@ -69,6 +76,8 @@ class Reading:
         if now - self._failed_at < _SAVING:
             self._look_again(_SAVING)
             return None
+        if self._paused():
+            return Unusable(error)
         if self._told != str(error):
             self._told = str(error)
             return Unusable(error, news=True)

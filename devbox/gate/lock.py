@@ -69,7 +69,7 @@ def remove_stale(socket_path: Path) -> bool:
 def _trial(socket_path: Path) -> Iterator[tuple[bool, str]]:
     try:
         descriptor = os.open(lock_path(socket_path), os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         yield True, ""
         return
     try:

@@ -48,6 +48,17 @@ def test_it_returns_when_the_application_serves_and_goes_on(
     assert left_behind(engine, project.name) == []
 
 
+def test_of_two_that_begin_at_the_same_moment_one_serves_and_both_say_so(project: Path) -> None:
+    command = [sys.executable, "-m", "devbox", "up", str(project), "-d", "-p", "0:8000"]
+    both = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    said = [process.communicate(timeout=120) for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert status(project)["state"] == "serving"
+    assert run("down", str(project)).returncode == 0
+
+
 def test_a_first_build_that_fails_is_told_and_healed_by_the_next_save(project: Path) -> None:
     dockerfile = project / "Dockerfile"
     text = dockerfile.read_text()

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from pathlib import Path
 
 import pytest
 
+from devbox.daemon.api.server import control_api
+from devbox.daemon.attach import until_served
+from devbox.daemon.lock import ProjectLock, make_runtime_directory
+from tests.unit.daemon.kit import Nothing
 from tests.unit.report.ptys import Screen, on_a_terminal, quiet
 from tests.unit.report.terminals import SmallTerminal
 
@@ -56,3 +62,15 @@ def test_a_window_that_was_left_says_that_devbox_goes_on(asks: bool, keys: str, 
     assert terminal.text[-2:] == [GOES_ON, ""]
     assert sum(line.startswith("─ sample") for line in terminal.text) == 1
     assert terminal.cursor_shown
+
+
+async def test_one_that_is_just_beginning_is_waited_for(tmp_path: Path) -> None:
+    said: list[str] = []
+    directory = make_runtime_directory(tmp_path)
+    with ProjectLock(directory):
+        joining = asyncio.create_task(until_served(tmp_path, {}, os.environ, said.append, wait=True))
+        done, _ = await asyncio.wait({joining}, timeout=0.2)
+        assert not done
+        async with control_api(directory, Nothing()):
+            assert await asyncio.wait_for(joining, 10) == 0
+    assert said[0] == "devbox: shop is running already (process 1)"

@@ -61,6 +61,7 @@ class Running:
     folder: Path
     engine: FakeEngine
     events: list[Event] = field(default_factory=list)
+    loop: Loop = field(init=False)
 
     def of(self, kind: type[T]) -> list[T]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -106,7 +107,8 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
     tools = Tools(engine, await engine.info(), Frontends(engine), ports, logs, bus)
     async with Project(settings, ports) as project:
         await project.arrange((await project.read()).dockerfile)
-        loop = asyncio.create_task(Loop(project, tools, watch=True).run(None, 0))
+        made.loop = Loop(project, tools, watch=True)
+        loop = asyncio.create_task(made.loop.run(None, 0))
         try:
             yield made
             assert not loop.done(), loop

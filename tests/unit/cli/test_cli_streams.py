@@ -1,0 +1,76 @@
+"""What verbs print where standard streams are closed, full, or of a narrow encoding."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+
+import pytest
+import typer
+
+from devbox.cli._base import run
+from devbox.daemon.lock import state_directory
+from devbox.events import SessionStarted
+from devbox.report.journal import Journal
+
+
+def devbox(words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Has a shell run `python -m devbox` with these words, and what they redirect."""
+    return subprocess.run(
+        ["/bin/sh", "-c", f'exec "$0" -m devbox {words}', sys.executable],
+        env={**os.environ, "DOCKER_HOST": "unix:///nowhere", **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&-", "<&- >&-"])
+def test_a_closed_stream_is_as_one_that_nobody_has(tmp_path: Path, closed: str) -> None:
+    ended = devbox(f"up {tmp_path} {closed}", XDG_RUNTIME_DIR=str(tmp_path))
+    assert (ended.returncode, "no engine answers" in ended.stderr) == (3, True), ended
+
+
+def test_events_are_json_also_where_the_locale_has_no_such_letters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    journal = Journal(state_directory(tmp_path), lambda _: None)
+    journal(SessionStarted(seq=1, project="größe", root="/", urls=(), engine="e", version="0"))
+    journal.close()
+    ended = devbox(f"events {tmp_path}", PYTHONIOENCODING="ascii")
+    assert ended.returncode == 0, ended
+    assert json.loads(ended.stdout)["project"] == "gr??e"
+
+
+def test_a_full_disk_is_told_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    async def full() -> int:
+        await asyncio.sleep(0)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def make() -> Coroutine[object, object, int]:
+        return full()
+
+    with pytest.raises(typer.Exit) as left:
+        run(make)
+    assert left.value.exit_code == 1
+    assert capsys.readouterr().err == f"devbox: the output cannot be written: {os.strerror(errno.ENOSPC)}\n"
+
+
+def test_a_number_that_no_revision_has_is_none_that_is_kept(tmp_path: Path) -> None:
+    ended = devbox(f"rollback {10**12} {tmp_path}")
+    assert (ended.returncode, "revision 1000000000000 is not kept" in ended.stderr) == (2, True), ended
+
+
+def test_a_runtime_folder_that_is_a_file_ends_no_verb_in_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    ended = devbox(f"status {tmp_path}", XDG_RUNTIME_DIR=str(tmp_path / "file"))
+    assert ended.returncode
+    assert ended.stderr.startswith("devbox: "), ended
