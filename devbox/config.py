@@ -25,16 +25,19 @@ from devbox.notation import (
     secret_source,
 )
 from devbox.notation_run import parse_tmpfs
+from devbox.place import place_of, split
 from devbox.runconfig import RunConfig, resolve_run
 from devbox.settings import SETTINGS_FILE, SETTINGS_TABLE_FILE, Settings, read_settings_file, validate
 
 BUILD_NETWORK_VARIABLE = "DEVBOX_BUILD_NETWORK"
+_LONGEST_NAME = 40
 
 
 class ProjectConfig(BaseModel):
     """The settings of a project, its build, its ports and its releases, resolved."""
 
     root: Path
+    place: Path
     project: str
     context: Path
     dockerfile: Path
@@ -60,6 +63,8 @@ class ProjectConfig(BaseModel):
 class Config(RunConfig, ProjectConfig):
     """The settings of one project, resolved: paths absolute, notations read, env files read.
 
+    `root` is its folder. `place` is what its session is known by: the folder, or PATH:SERVICE for one of
+    several services that are developed.
     `sources` tells for each setting where its value comes from ("default", a file's name, "flag").
     """
 
@@ -76,6 +81,14 @@ class Config(RunConfig, ProjectConfig):
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
+    def family(self) -> str:
+        """The name that services of one folder, each developed at a place of its own, have in common."""
+        if self.place == self.root:
+            return self.project
+        service = str(self.place).removeprefix(f"{self.root}:")
+        return self.project.removesuffix(f"-{_sanitized(service)}")
+
+    @property
     def watched_files(self) -> tuple[Path, ...]:
         """The files whose change can change this Config."""
         return (
@@ -88,6 +101,7 @@ class Config(RunConfig, ProjectConfig):
 
 _NO_INGREDIENT = {
     "root",
+    "place",
     "context",
     "dockerfile",
     "env_files",
@@ -103,11 +117,13 @@ _NO_INGREDIENT = {
 
 
 def load(root: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
-    """The Config of the project in `root`; `flags` holds Settings fields, and wins over the files.
+    """The Config of the project in `root`, a folder or a place; `flags` holds Settings fields, and wins over
+    the files.
 
     Lists (ports, volumes, env_file) given as flags replace those of the files; mappings (environment,
     build_args, secrets) are merged. Raises ConfigError naming the file, the key and the nearest known key.
     """
+    root, service = split(root)
     if not root.exists():
         raise ConfigError(f"{root} is not there", hint="name the project's folder: devbox up PATH")
     if not root.is_dir():
@@ -117,12 +133,24 @@ def load(root: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Co
     settings = validate(written, origin)
     given = {name: value for name, value in flags.items() if value not in (None, (), {}, "")}
     settings = _over(settings, given, "the command line")
-    composed = _composed(root, settings, environ)
+    if service:
+        if given.get("service", service) != service:
+            raise ConfigError(
+                f"--service {given['service']} is another service than that of {root}:{service}",
+                hint="name one of them",
+            )
+        given, settings = {**given, "service": service}, _over(settings, {"service": service}, "the path")
+    composed = _composed(root, settings, environ, beside_others=bool(service))
     sources = {
         name: "flag" if name in given else origin if name in written else "default"
         for name in Settings.model_fields
     }
     compose = None
+    if service and composed is None:
+        raise ConfigError(
+            f"{root} has no service '{service}'",
+            cause="it has no compose file that builds one",
+        )
     if composed is not None:
         compose, file = composed.compose, composed.compose.file
         sources |= {name: file for name in composed.settings if sources[name] == "default"}
@@ -132,7 +160,7 @@ def load(root: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Co
             f"the build context {settings.context} is no folder",
             cause=f"setting 'context' from {sources['context']}",
         )
-    return _resolve(root, settings, sources, environ, compose)
+    return _resolve(root, service, settings, sources, environ, compose)
 
 
 def _over(settings: Settings, values: Mapping[str, Any], origin: str) -> Settings:
@@ -144,13 +172,16 @@ def _over(settings: Settings, values: Mapping[str, Any], origin: str) -> Setting
     return validate({**settings.model_dump(exclude_unset=True), **merged}, origin)
 
 
-def _composed(root: Path, settings: Settings, environ: Mapping[str, str]) -> Composed | None:
+def _composed(
+    root: Path, settings: Settings, environ: Mapping[str, str], *, beside_others: bool
+) -> Composed | None:
     if not settings.compose:
         return None
     # Reading YAML takes its time to import, and most projects have none.
     from devbox.compose.read import read
 
-    return read(root, Wanted(settings.compose_file, settings.profiles, settings.service), environ)
+    wanted = Wanted(settings.compose_file, settings.profiles, settings.service, beside_others)
+    return read(root, wanted, environ)
 
 
 def load_leniently(root: Path, environ: Mapping[str, str]) -> Config:
@@ -159,12 +190,17 @@ def load_leniently(root: Path, environ: Mapping[str, str]) -> Config:
     try:
         return load(root, {}, environ)
     except ConfigError:
-        if not root.is_dir():
+        if not split(root)[0].is_dir():
             raise
-    root = root.resolve()
+    return unread(root, environ)
+
+
+def unread(root: Path, environ: Mapping[str, str]) -> Config:
+    """The defaults under the name of the project in `root`, whose settings are not looked at besides."""
+    folder, service = split(root)
     try:
-        written = str(read_settings_file(root)[0].get("project", ""))
-        name = _project_name(written, explicit=True) if written else ""
+        written = str(read_settings_file(folder)[0].get("project", ""))
+        name = _name(folder.resolve(), written, service)
     except ConfigError:
         name = ""
     return defaults(root, name, environ)
@@ -173,12 +209,15 @@ def load_leniently(root: Path, environ: Mapping[str, str]) -> Config:
 def defaults(root: Path, project: str, environ: Mapping[str, str]) -> Config:
     """The Config of a folder without settings, which need not be there; `project` is '' for the folder's own
     name."""
-    settings = Settings.model_validate({"project": project})
-    return _resolve(root.resolve(), settings, dict.fromkeys(Settings.model_fields, "default"), environ)
+    folder, service = split(root)
+    sources = dict.fromkeys(Settings.model_fields, "default")
+    found = _resolve(folder.resolve(), service, Settings.model_validate({}), sources, environ)
+    return found.model_copy(update={"project": project}) if project else found
 
 
 def _resolve(
     root: Path,
+    service: str,
     settings: Settings,
     sources: dict[str, str],
     environ: Mapping[str, str],
@@ -206,7 +245,8 @@ def _resolve(
         environment |= read_env_file(path, environ)
     return Config(
         root=root,
-        project=_project_name(settings.project or root.name, explicit=bool(settings.project)),
+        place=place_of(root, service) if service else root,
+        project=_name(root, settings.project, service),
         context=(root / settings.context).resolve(),
         dockerfile=Path(os.path.normpath(root / settings.dockerfile)),
         target=settings.target,
@@ -272,12 +312,25 @@ def _refuse_datagrams(ports: tuple[PortMapping, ...]) -> None:
             )
 
 
+def _name(root: Path, written: str, service: str) -> str:
+    """The project's name: as `written` or as its folder's, and with the service behind it at a place."""
+    name = _project_name(written or root.name, explicit=bool(written))
+    if not service:
+        return name
+    ending = f"-{_sanitized(service)}"
+    return f"{name[: _LONGEST_NAME - len(ending)].rstrip('-')}{ending}"
+
+
+def _sanitized(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:_LONGEST_NAME].rstrip("-")
+
+
 def _project_name(text: str, *, explicit: bool) -> str:
-    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].rstrip("-")
+    name = _sanitized(text)
     if explicit and name != text:
         raise ConfigError(
             f"project '{text}' cannot be used",
-            cause="names hold a-z, 0-9 and - between them, 40 characters at most",
+            cause=f"names hold a-z, 0-9 and - between them, {_LONGEST_NAME} characters at most",
             hint=f"for instance: {name or 'app'}",
         )
     return name or "app"

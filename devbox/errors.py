@@ -3,6 +3,7 @@
     DevboxError
     ├── UsageError             exit 2: what was typed or configured cannot be meant
     │   ├── ConfigError            a settings file, a flag value, an env file
+    │   │   └── SeveralServices        a compose file builds several services, and none is named
     │   ├── DockerfileError        the Dockerfile is missing or does not parse (file and line)
     │   ├── ContextError           the build context holds what cannot be sent
     │   ├── NotRecognised          a folder is no project that a Dockerfile could be written for
@@ -57,6 +58,14 @@ class UsageError(DevboxError):
 
 class ConfigError(UsageError):
     """A settings file, a flag value or an env file is wrong."""
+
+
+class SeveralServices(ConfigError):
+    """A compose file builds several `services`, and none of them is named."""
+
+    def __init__(self, what: str, *, services: tuple[str, ...], cause: str = "", hint: str = "") -> None:
+        super().__init__(what, cause=cause, hint=hint)
+        self.services = services
 
 
 class DockerfileError(UsageError):

@@ -50,6 +50,7 @@ class RunSettings(BaseModel):
     restart: str = Field("no", description="when Docker starts an ended application again")
     user: str = Field("", description="user and group of the application; the image's own unless set")
     workdir: str = Field("", description="working directory; the image's own unless set")
+    entrypoint: Any = Field("", description="program in the place of the image's ENTRYPOINT")
     command: Any = Field("", description="command in the place of the image's CMD")
     workers: int = Field(0, ge=0, description="worker processes of the server, as WEB_CONCURRENCY")
     health_cmd: Any = Field("", description="health check in the place of the image's HEALTHCHECK")
@@ -79,6 +80,7 @@ class RunConfig(BaseModel):
     restart: RestartPolicy
     user: str
     workdir: str
+    entrypoint: tuple[str, ...]
     command: tuple[str, ...]
     workers: int
     health: HealthCheck | None
@@ -109,6 +111,7 @@ def resolve_run(settings: RunSettings) -> dict[str, Any]:
         "restart": parse_restart(settings.restart),
         "user": parse_user(settings.user),
         "workdir": parse_workdir(settings.workdir),
+        "entrypoint": parse_command(settings.entrypoint, "entrypoint"),
         "command": parse_command(settings.command, "command"),
         "workers": settings.workers,
         "health": health_check(

@@ -34,7 +34,7 @@ def config(path: ProjectPath = Path(), as_json: AsJson = False) -> None:
         values = found.model_dump(mode="json", exclude={"sources"})
 
         async def show() -> int:
-            running = await in_force(found.root)
+            running = await in_force(found.place)
             others = running.others(found) if running is not None else {}
             if as_json:
                 typer.echo(
@@ -70,6 +70,9 @@ def _setting_lines(values: Mapping[str, Any], sources: Mapping[str, str]) -> Ite
     written = {name_in_files(name): value for name, value in values.items()}
     width = max(map(len, written))
     for name, value in written.items():
+        if name == "compose" and isinstance(value, dict):
+            # All of it is for programs.
+            value = f"{value['service']} of {value['file']}"
         shown = value if isinstance(value, str) else json.dumps(value)
         source = sources.get(name, "") or "derived"
         note = Settings.model_fields[name].description if name in Settings.model_fields else ""
@@ -98,13 +101,13 @@ def events(
         from devbox.daemon.told import told
         from devbox.events import json_schema, to_json
 
-        root = config_of(path, os.environ).root
+        place = config_of(path, os.environ).place
 
         async def show() -> int:
             if schema:
                 typer.echo(json.dumps(json_schema(), indent=2))
                 return 0
-            async for event in told(root, after, follow=follow):
+            async for event in told(place, after, follow=follow):
                 # Whoever reads them is to have each one at once.
                 print(to_json(event), flush=True)  # noqa: T201
             return 0

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from devbox.place import canonical, split
+
 app = typer.Typer(
     name="devbox",
     help="Save a file; the same URL answers with the new code, out of a really rebuilt image.",
@@ -32,7 +34,7 @@ def complete_projects(incomplete: str) -> list[tuple[str, str]]:
     from devbox.report.glance import known_projects
 
     known = known_projects(state_directory(Path()).parent)
-    found = [(project.root, project.name) for project in known if Path(project.root).is_dir()]
+    found = [(project.root, project.name) for project in known if split(Path(project.root))[0].is_dir()]
     return [*found, (incomplete, FOLDERS)]
 
 
@@ -53,7 +55,8 @@ def complete_revisions(ctx: typer.Context, incomplete: str) -> list[tuple[str, s
 
 
 def standing(path: Path) -> Path:
-    """The path as it is; where the shell stands in a folder that was deleted, from where that one was.
+    """The path as it is, PATH:SERVICE by its real folder; where the shell stands in a folder that was
+    deleted, from where that one was.
 
     Raises typer.BadParameter where the shell does not tell.
     """
@@ -63,13 +66,13 @@ def standing(path: Path) -> Path:
         path = Path(os.environ.get("PWD", ""), path)
         if not path.is_absolute():
             raise typer.BadParameter("the folder that you are in was deleted: cd elsewhere") from error
-    return path
+    return canonical(path)
 
 
 ProjectPath = Annotated[
     Path,
     typer.Argument(
-        help="The project's folder.",
+        help="The project's folder, or one service of it: PATH:SERVICE.",
         show_default="this one",
         autocompletion=complete_projects,
         callback=standing,

@@ -123,15 +123,28 @@ def wait(
     """
 
     def act() -> Coroutine[Any, Any, int]:
+        import asyncio
+
+        from devbox.daemon.api.client import Client
         from devbox.daemon.api.models import WaitOrder
+        from devbox.daemon.known import configs_of
+        from devbox.daemon.together import in_front, labelled_json
         from devbox.report.waited import waited_lines
 
+        label = labelled_json if as_json else in_front
+
+        configs = configs_of(path, os.environ)
+        clients = [Client(config.place) for config in configs]
+        services = [config.compose.service if config.compose else "" for config in configs]
+
         async def ask() -> int:
-            waited = await _client(path).wait(WaitOrder(timeout=timeout))
-            serves = waited.result == "serving"
-            for line in [waited.model_dump_json()] if as_json else waited_lines(waited, timeout):
-                typer.echo(line, err=not (serves or as_json))
-            return 0 if serves else 1
+            every = await asyncio.gather(*(client.wait(WaitOrder(timeout=timeout)) for client in clients))
+            for waited, service in zip(every, services, strict=True):
+                serves = waited.result == "serving"
+                for line in [waited.model_dump_json()] if as_json else waited_lines(waited, timeout):
+                    shown = label(service, max(map(len, services)), line) if len(every) > 1 else line
+                    typer.echo(shown, err=not (serves or as_json))
+            return 0 if all(waited.result == "serving" for waited in every) else 1
 
         return ask()
 
@@ -203,7 +216,7 @@ def _client(path: Path) -> Client:
     from devbox.daemon.api.client import Client
     from devbox.daemon.known import config_of
 
-    return Client(config_of(path, os.environ).root)
+    return Client(config_of(path, os.environ).place)
 
 
 async def _ordered(path: Path, begin: Callable[[Client], Awaitable[Begun]]) -> int:

@@ -26,18 +26,26 @@ def doctor(path: ProjectPath = Path(), as_json: AsJson = False) -> None:
     """
 
     def act() -> Coroutine[Any, Any, int]:
+        from devbox.daemon.known import places_of
         from devbox.doctor.examine import examine
         from devbox.report.diagnosis import show_findings
 
+        places = places_of(path, os.environ)
+
         async def look() -> int:
-            found = await examine(path, os.environ)
-            if as_json:
-                findings = [asdict(finding) for finding in found.findings]
-                told = {"project": found.project, "findings": findings, "worst": found.worst}
-                typer.echo(json.dumps(told))
-            else:
+            codes = []
+            for place in places:
+                found = await examine(place, os.environ)
+                codes.append(found.exit_code)
+                if as_json:
+                    findings = [asdict(finding) for finding in found.findings]
+                    told = {"project": found.project, "findings": findings, "worst": found.worst}
+                    typer.echo(json.dumps(told))
+                    continue
+                if len(places) > 1:
+                    typer.echo(f"{place}:")
                 show_findings(found.findings, sys.stdout, os.environ)
-            return found.exit_code
+            return max(codes)
 
         return look()
 

@@ -6,11 +6,13 @@ import os
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
 
 from devbox.cli._base import AsJson, app, number_and_path, run
+from devbox.place import split
 
 
 @app.command()
@@ -38,14 +40,20 @@ def history(
 
         number, root = number_and_path(build, path)
         folder = state_directory(root)
-        if not (root.is_dir() or folder.is_dir()):
+        if not (split(root)[0].is_dir() or folder.is_dir()):
             raise UsageError(f"{root} is no folder", hint="name the project's folder: devbox history PATH")
         alive = holder(runtime_directory(root)) is not None
 
         async def show() -> int:
             known = read_past(folder, alive=alive, detailed=number)
             if not known.builds:
-                raise UsageError(f"no build of {root.resolve().name} is known", hint="devbox up builds it")
+                # Settings take their time to import.
+                from devbox.daemon.known import services_known
+
+                hint = "devbox up builds it"
+                if places := services_known(root):
+                    hint = f"its services: {', '.join(f'devbox history {quote(place)}' for place in places)}"
+                raise UsageError(f"no build of {root.resolve().name} is known", hint=hint)
             if number is None:
                 show_builds(known, count, sys.stdout, os.environ, as_json=as_json)
                 return 0

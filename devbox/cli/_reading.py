@@ -46,15 +46,16 @@ def status(
 
             return read_all()
 
-        from devbox.daemon.known import config_of
+        from devbox.daemon.known import all_configs_of
         from devbox.daemon.status import read_status
 
-        config = config_of(path, os.environ)
+        configs = all_configs_of(path, os.environ)
 
         async def read() -> int:
-            found = await read_status(config)
-            for line in [found.model_dump_json()] if as_json else status_lines(found):
-                typer.echo(line)
+            for config in configs:
+                found = await read_status(config)
+                for line in [found.model_dump_json()] if as_json else status_lines(found):
+                    typer.echo(line)
             return 0
 
         return read()
@@ -153,7 +154,7 @@ def explain(path: ProjectPath = Path(), as_json: AsJson = False) -> None:
         config = config_of(path, os.environ)
 
         async def tell() -> int:
-            found = explain_last(read_journal(state_directory(config.root)))
+            found = explain_last(read_journal(state_directory(config.place)))
             advised = await _advised(config, found or Explanation())
             for line in [advised.model_dump_json()] if as_json else explanation_lines(advised):
                 typer.echo(line)

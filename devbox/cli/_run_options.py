@@ -37,6 +37,10 @@ User = Annotated[str | None, typer.Option("-u", "--user", metavar="USER", help="
 Workdir = Annotated[
     str | None, typer.Option("-w", "--workdir", metavar="FOLDER", help="Run in this folder of the container.")
 ]
+Entrypoint = Annotated[
+    str | None,
+    typer.Option("--entrypoint", metavar="PROGRAM", help="Run this in the place of the image's ENTRYPOINT."),
+]
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, metavar="N", help="Worker processes of the server.")
 ]

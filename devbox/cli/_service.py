@@ -35,14 +35,14 @@ def install(path: ProjectPath = Path()) -> None:
         from devbox.daemon.unit.words import installed_lines
 
         config = load(path, {}, os.environ)
-        description = describe(config, key_of(config.root), os.environ, sys.executable)
+        description = describe(config, key_of(config.place), os.environ, sys.executable)
 
         async def put() -> int:
             for name in asked_variables(config):
                 typer.echo(
                     f"devbox: notice: ${name} holds a build secret and is not written into the service"
                 )
-            running = holder(runtime_directory(config.root))
+            running = holder(runtime_directory(config.place))
             for line in installed_lines(manager(os.environ).install(description, running)):
                 typer.echo(line)
             return 0

@@ -7,13 +7,17 @@ import os
 import sys
 from collections.abc import Coroutine
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from devbox.cli import _run_options as options
 from devbox.cli._base import ProjectPath, app, run
+
+if TYPE_CHECKING:
+    from devbox.config import Config
 
 
 class Swap(StrEnum):
@@ -71,6 +75,7 @@ def up(
     restart: options.Restart = None,
     user: options.User = None,
     workdir: options.Workdir = None,
+    entrypoint: options.Entrypoint = None,
     workers: options.Workers = None,
     add_host: options.AddHost = None,
     stop_signal: options.StopSignal = None,
@@ -113,19 +118,25 @@ def up(
         bool, typer.Option("--wait/--no-wait", help="With -d: return when it serves, or has begun.")
     ] = True,
     background: Annotated[bool, typer.Option("--background", hidden=True)] = False,
+    instance: Annotated[str, typer.Option("--instance", hidden=True)] = "",
 ) -> None:
     """Build the image, serve it, and go on doing so with every change, until Ctrl-C. A command after `--` is
     run in the place of the image's CMD.
+
+    Where the compose file builds several services and none is named, each is served by a loop of its own.
 
     Example: devbox up . -p 8000:80 -v data:/data -- uvicorn app.main:app --host 0.0.0.0
     """
 
     def act() -> Coroutine[Any, Any, int]:
-        from devbox.config import parse_flags
+        from devbox.config import load, parse_flags
         from devbox.daemon.keypresses import Keypresses
         from devbox.daemon.lock import holder, runtime_directory
+        from devbox.errors import SeveralServices
+        from devbox.place import place_of
         from devbox.report import can_be_live, renderer
 
+        root = place_of(path.resolve(), instance) if instance else path
         flags = parse_flags(
             environment=tuple(env or ()),
             build_args=tuple(build_arg or ()),
@@ -145,6 +156,7 @@ def up(
             restart=restart,
             user=user,
             workdir=workdir,
+            entrypoint=(entrypoint,) if entrypoint else None,
             workers=workers,
             extra_hosts=tuple(add_host or ()),
             stop_signal=stop_signal,
@@ -164,19 +176,19 @@ def up(
             debug_port=debug_port,
         )
         chosen = output.value if output else None
-        keys = Keypresses(path)
+        keys = Keypresses(root)
         live = chosen == "live" or (chosen is None and can_be_live(sys.stdout, os.environ))
         asks = live and sys.stdin.isatty()
-        runs = watch and not background and holder(runtime_directory(path)) is not None
+        runs = watch and not background and holder(runtime_directory(root)) is not None
 
         async def join() -> int:
             from devbox.daemon.attach import attach, until_served
 
             if detach:
-                return await until_served(path, flags, os.environ, typer.echo, wait=wait)
+                return await until_served(root, flags, os.environ, typer.echo, wait=wait)
             with renderer(chosen, sys.stdout, os.environ, keys) as shown:
                 keys.say = shown.message
-                return await attach(path, flags, os.environ, shown, asks=asks)
+                return await attach(root, flags, os.environ, shown, asks=asks)
 
         async def begin() -> int:
             from devbox.daemon.background import begin
@@ -184,7 +196,7 @@ def up(
 
             try:
                 with renderer(chosen or "plain", sys.stdout, os.environ) as shown:
-                    return await begin(sys.argv[1:], path, shown, wait=wait)
+                    return await begin(sys.argv[1:], root, shown, wait=wait)
             except AlreadyRunning:
                 # Begun at the same moment.
                 return await join()
@@ -198,11 +210,26 @@ def up(
             shows = "background" if background else chosen
             with renderer(shows, sys.stdout, os.environ, keys) as shown:
                 keys.say = shown.message
-                return await run_session(path, flags, os.environ, shown, watch=watch)
+                return await run_session(root, flags, os.environ, shown, watch=watch)
 
-        if runs:
-            return join()
-        return begin() if detach and not background else session()
+        async def together(error: SeveralServices) -> int:
+            from devbox.daemon.together import refuse_flags_of_one, run_together
+
+            refuse_flags_of_one({**flags, "live": chosen == "live"}, error.services)
+
+            puts = (typer.echo, partial(typer.echo, err=True))
+            return await run_together(sys.argv[1:], error.services, *puts, jsonl=chosen == "jsonl")
+
+        async def start() -> int:
+            try:
+                if detach and not background:
+                    load(root, flags, os.environ)
+                    return await begin()
+                return await session()
+            except SeveralServices as error:
+                return await together(error)
+
+        return join() if runs else start()
 
     run(act)
 
@@ -225,27 +252,40 @@ def down(
 
     def act() -> Coroutine[Any, Any, int]:
         from devbox.config import load
-        from devbox.daemon.down import bring_down, bring_services_down
-        from devbox.daemon.known import config_of
+        from devbox.daemon.down import bring_services_down
+        from devbox.daemon.known import all_configs_of
 
-        config = load(path, {}, os.environ) if services else config_of(path, os.environ)
+        configs = all_configs_of(path, os.environ)
+        if services and configs[0].compose is None:
+            # What there is to stop is known from nowhere else: the reason is told.
+            load(configs[0].place, {}, os.environ)
 
         async def bring() -> int:
-            removed = await bring_down(config, volumes=volumes)
-            for name in removed.containers:
-                typer.echo(f"devbox: removed container {name}")
-            for name in removed.volumes:
-                typer.echo(f"devbox: removed volume {name}")
-            for name in removed.networks:
-                typer.echo(f"devbox: removed network {name}")
+            # No volume or network of one is removed while another one is in it.
+            for config in configs if len(configs) > 1 else ():
+                await _down(config, volumes=False)
+            for config in configs if len(configs) == 1 or volumes else ():
+                await _down(config, volumes=volumes)
             if services:
-                await bring_services_down(config, os.environ, volumes=volumes)
-            where = f" in {config.root}" if removed.elsewhere else ""
-            typer.echo(f"devbox: {config.project} is down{where}")
-            for root in removed.elsewhere:
-                typer.echo(f"devbox: {root} runs under the same name and goes on; devbox down there ends it")
+                await bring_services_down(configs[0], os.environ, volumes=volumes)
             return 0
 
         return bring()
 
     run(act)
+
+
+async def _down(config: Config, *, volumes: bool) -> None:
+    from devbox.daemon.down import bring_down
+
+    removed = await bring_down(config, volumes=volumes)
+    for name in removed.containers:
+        typer.echo(f"devbox: removed container {name}")
+    for name in removed.volumes:
+        typer.echo(f"devbox: removed volume {name}")
+    for name in removed.networks:
+        typer.echo(f"devbox: removed network {name}")
+    where = f" in {config.place}" if removed.elsewhere else ""
+    typer.echo(f"devbox: {config.project} is down{where}")
+    for root in removed.elsewhere:
+        typer.echo(f"devbox: {root} runs under the same name and goes on; devbox down there ends it")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from devbox.errors import ConfigError
+from devbox.errors import ConfigError, SeveralServices
 
 _COMPLETED = "service_completed_successfully"
 
@@ -22,9 +22,16 @@ class Choice:
     jobs: tuple[str, ...]
 
 
-def choose(services: Mapping[str, Any], wanted: str, file: str) -> Choice | None:
+def choose(
+    services: Mapping[str, Any], wanted: str, file: str, *, beside_others: bool = False
+) -> Choice | None:
     """What is developed of `services` as Compose resolves them; None where none of them is built and none
-    was asked for. Raises ConfigError for one that cannot be developed, and where several could be."""
+    was asked for.
+
+    With `beside_others` the other built ones are developed elsewhere, so that neither they nor what needs
+    them alone is started here. Raises ConfigError for one that cannot be developed, SeveralServices where
+    several could be.
+    """
     built = tuple(name for name, service in services.items() if service.get("build"))
     if wanted and wanted not in services:
         near = difflib.get_close_matches(wanted, services, n=1, cutoff=0.5)
@@ -39,18 +46,21 @@ def choose(services: Mapping[str, Any], wanted: str, file: str) -> Choice | None
             hint=f"services with one: {', '.join(built) or 'none'}",
         )
     if not wanted and len(built) > 1:
-        raise ConfigError(
+        raise SeveralServices(
             f"{file} builds {len(built)} services: {', '.join(built)}",
-            hint=f"say which one is developed: devbox up --service {built[0]}",
+            hint=f"name one: .:{built[0]} or, in the folder, :{built[0]}",
+            services=built,
         )
     if not built:
         return None
     service = wanted or built[0]
     needing = _needing(services, service)
-    others = tuple(name for name in services if name != service)
+    developed = set(built) if beside_others else {service}
+    waiting = developed.union(*(_needing(services, name) for name in developed))
+    others = tuple(name for name in services if name not in developed)
     return Choice(
         service=service,
-        before=tuple(name for name in others if name not in needing),
+        before=tuple(name for name in others if name not in waiting),
         after=tuple(name for name in others if name in needing),
         jobs=tuple(name for name in others if _is_job(services, name)),
     )

@@ -32,7 +32,7 @@ def read(root: Path, wanted: Wanted, environ: Mapping[str, str]) -> Composed | N
     )
     resolved = resolve(root, options, environ, file)
     services = resolved.project.get("services") or {}
-    choice = choose(services, wanted.service, file)
+    choice = choose(services, wanted.service, file, beside_others=wanted.beside_others)
     if choice is None:
         return None
     translation = translate(resolved.project, choice.service, environ, file)

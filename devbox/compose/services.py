@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devbox.compose.program import Program
+from devbox.compose.turns import turn
 from devbox.compose.values import Compose
 from devbox.errors import ServicesFailed
 
@@ -60,7 +61,7 @@ class Services:
     """Starts and stops the other services of one compose project."""
 
     def __init__(self, root: Path, compose: Compose, environ: Mapping[str, str]) -> None:
-        self._compose = compose
+        self._root, self._compose = root, compose
         self._program = Program(root, compose.command, environ)
 
     async def bring_up(self, services: Sequence[str], told: Callable[[str], None]) -> None:
@@ -70,7 +71,9 @@ class Services:
             return
         deadline = time.monotonic() + _READY_WITHIN
         starting = ("--progress", "plain", "up", "--detach", "--no-deps", *services)
-        status, lines = await self._program.run(starting, _READY_WITHIN, told)
+        # Two at once would both find a container missing, and the second one its name taken.
+        async with turn(self._root, _READY_WITHIN):
+            status, lines = await self._program.run(starting, _READY_WITHIN, told)
         while True:
             found = standing(await self._states(services), services, self._compose.jobs)
             if found.failed:

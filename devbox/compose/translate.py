@@ -53,6 +53,7 @@ class _Translator:
             "tmpfs": self._tmpfs,
             "environment": self._environment,
             "networks": self._networks,
+            "entrypoint": self._as("entrypoint", tuple),
             "command": self._as("command", tuple),
             "user": self._as("user", str),
             "working_dir": self._as("workdir", str),

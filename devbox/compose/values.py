@@ -11,11 +11,15 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which compose files are read and what is developed of them: `files` are Compose's own choice where
-    empty, `service` the only one with a `build` where ''."""
+    empty, `service` the only one with a `build` where ''.
+
+    With `beside_others` devbox develops the other built services too, each in a session of its own.
+    """
 
     files: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
     service: str = ""
+    beside_others: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from devbox.compose.services import Services
 from devbox.compose.values import Compose
 from devbox.config import Config
 from devbox.daemon.news import failure_of
+from devbox.daemon.synced import unsynced
+from devbox.daemon.work import Source
 from devbox.errors import ServicesFailed as ServicesError
 from devbox.events import (
     ContextNotice,
@@ -45,12 +47,13 @@ class Beside:
             if self._config is not None and self._config.compose is not None:
                 self._begin(self._config, self._config.compose.after)
 
-    async def begin(self, config: Config) -> None:
-        """Returns once what the developed service may need is ready; raises ServicesFailed, which is told."""
+    async def begin(self, config: Config, source: Source) -> None:
+        """Returns once what the developed service, built from `source`, may need is ready; raises
+        ServicesFailed, which is told."""
         self._config = config
         if config.compose is None:
             return
-        for notice in _notices(config.compose):
+        for notice in (*_notices(config.compose), *unsynced(config.compose, source)):
             self._emit(ContextNotice(notice=notice))
         await self._bring_up(config, config.compose, config.compose.before)
 

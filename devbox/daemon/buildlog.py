@@ -26,8 +26,8 @@ async def read_build_log(
     Needs no engine. Raises UsageError where nothing is known of that build, or nothing of what it wrote is
     kept; following, what the running devbox's API raises.
     """
-    under_way = extent.follow and await _is_under_way(config.root, build)
-    output = build_output(state_directory(config.root), build)
+    under_way = extent.follow and await _is_under_way(config.place, build)
+    output = build_output(state_directory(config.place), build)
     if not (output.known or under_way):
         raise UsageError(
             f"no build {build} of {config.project} is known", hint="devbox history lists those that are"
@@ -42,7 +42,7 @@ async def read_build_log(
         put(event)
     if under_way:
         last = output.lines[-1].seq if output.lines else 0
-        await _follow(config.root, build, last, put)
+        await _follow(config.place, build, last, put)
     elif not output.lines:
         say(f"the steps of build {build} wrote nothing")
 

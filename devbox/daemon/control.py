@@ -57,7 +57,7 @@ class Control:
         config = self._config()
         return models.Status(
             project=config.project,
-            root=posix(str(config.root)),
+            root=posix(str(config.place)),
             state=now.state,
             revision=now.revision,
             image=now.image,

@@ -25,7 +25,7 @@ _POLL = 0.05
 async def bring_down(config: Config, *, volumes: bool) -> Removed:
     """Ends the daemon as Ctrl-C would, then removes what is left; raises AlreadyRunning where it does not
     end within 30 seconds or is another user's, EngineError where the engine does not let go."""
-    directory = runtime_directory(config.root)
+    directory = runtime_directory(config.place)
     await _end_daemon(directory)
     engine = await connect()
     try:

@@ -32,7 +32,7 @@ async def run_inside(config: Config, command: tuple[str, ...]) -> int:
     """
     engine = await connect()
     try:
-        pointed = await pointed_at(runtime_directory(config.root))
+        pointed = await pointed_at(runtime_directory(config.place))
         container = serving_container(await recall(engine, config), pointed)
         if container is None:
             raise UsageError(f"no revision of {config.project} is serving", hint="devbox up starts one")

@@ -5,22 +5,70 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from devbox.config import Config, defaults, load_leniently
-from devbox.daemon.lock import runtime_directory, state_directory
-from devbox.errors import ConfigError
-from devbox.report.glance import known_project
+from devbox.config import Config, defaults, load, unread
+from devbox.daemon.lock import runtime_directories, runtime_directory, state_directory, state_directory_of
+from devbox.errors import ConfigError, SeveralServices
+from devbox.place import place_of, split
+from devbox.report.glance import known_project, known_projects
 
 
 def config_of(root: Path, environ: Mapping[str, str]) -> Config:
     """As `load_leniently`; of a folder that is gone, the defaults under the name that the project had.
 
     Raises ConfigError for one that devbox knows nothing of: neither a daemon nor a killed one's leavings, nor
-    a journal.
+    a journal; SeveralServices for a folder that builds several and is not run as one.
     """
     try:
-        return load_leniently(root, environ)
-    except ConfigError:
+        return load(root, {}, environ)
+    except ConfigError as error:
+        if isinstance(error, SeveralServices) and not runtime_directory(root).is_dir():
+            raise
+        if split(root)[0].is_dir():
+            return unread(root, environ)
         known = known_project(state_directory(root))
         if root.exists() or not (known or runtime_directory(root).is_dir()):
             raise
     return defaults(root, known.name if known else "", environ)
+
+
+def configs_of(root: Path, environ: Mapping[str, str]) -> tuple[Config, ...]:
+    """As `config_of`, for a folder that builds several services one for each."""
+    try:
+        return (config_of(root, environ),)
+    except SeveralServices as error:
+        return tuple(config_of(place_of(root.resolve(), service), environ) for service in error.services)
+
+
+def places_of(root: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """What a folder that builds several services is looked at as: each of them; any other place as it is."""
+    try:
+        load(root, {}, environ)
+    except SeveralServices as error:
+        return tuple(place_of(root.resolve(), service) for service in error.services)
+    except ConfigError:
+        # Whoever looks says what is wrong with it.
+        pass
+    return (root,)
+
+
+def all_configs_of(root: Path, environ: Mapping[str, str]) -> tuple[Config, ...]:
+    """As `configs_of`, and those of the folder's services besides that a devbox runs, or left running when it
+    was killed, whatever somebody wrote into the compose file since."""
+    found = configs_of(root, environ)
+    if split(root)[1]:
+        return found
+    known = {config.place for config in found}
+    running = (place for place in map(Path, _places()) if split(place)[0] == found[0].root)
+    return (*found, *(config_of(place, environ) for place in running if place not in known))
+
+
+def services_known(root: Path) -> tuple[str, ...]:
+    """The places of those services of the folder that devbox has run, the latest first."""
+    folder = root.resolve()
+    known = (Path(project.root) for project in known_projects(state_directory(root).parent))
+    return tuple(str(place) for place in known if split(place)[1] and split(place)[0] == folder)
+
+
+def _places() -> list[str]:
+    known = (known_project(state_directory_of(directory)) for directory in runtime_directories())
+    return sorted(project.root for project in known if project is not None and ":" in project.root)

@@ -18,6 +18,7 @@ import platformdirs
 
 from devbox.errors import AlreadyRunning, ConfigError
 from devbox.gate.lock import PATH_BYTES
+from devbox.place import canonical
 
 # Whoever asks for the holder has the lock himself for a moment.
 _ASKED_FOR_AT_MOST = 0.2
@@ -69,7 +70,7 @@ def state_directory_of(directory: Path) -> Path:
 
 
 def _name_of(root: Path) -> str:
-    return hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:16]
+    return hashlib.sha256(os.fsencode(canonical(root).resolve())).hexdigest()[:16]
 
 
 def _base() -> Path:

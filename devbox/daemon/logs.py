@@ -54,7 +54,7 @@ async def _follow(
     try:
         while True:
             found = await _revisions(engine, config)
-            if not found and holder(runtime_directory(config.root)) is None:
+            if not found and holder(runtime_directory(config.place)) is None:
                 break
             for item in reversed(found):
                 if item.id not in known:

@@ -29,6 +29,7 @@ from devbox.model import (
     Backend,
     Revision,
 )
+from devbox.place import split
 from devbox.release.spec import ROLE_APP, ROLE_STANDBY, revision_in_name
 
 
@@ -86,15 +87,15 @@ def is_ours(labels: Mapping[str, str], config: Config) -> bool:
     if user_of(labels) is not None:
         return False
     other = labels.get(LABEL_ROOT, "")
-    if not other or other == str(config.root):
+    if not other or other == str(config.place):
         return True
-    return not Path(other).is_dir() and holder(runtime_directory(Path(other))) is None
+    return not split(Path(other))[0].is_dir() and holder(runtime_directory(Path(other))) is None
 
 
 def running_elsewhere(containers: Iterable[ContainerFacts], config: Config) -> tuple[str, ...]:
     """The other folders that run under the project's name."""
     foreign = (item for item in containers if item.running and not is_ours(item.labels, config))
-    return tuple(sorted({item.labels.get(LABEL_ROOT, "") for item in foreign} - {"", str(config.root)}))
+    return tuple(sorted({item.labels.get(LABEL_ROOT, "") for item in foreign} - {"", str(config.place)}))
 
 
 def user_of(labels: Mapping[str, str]) -> str | None:
@@ -110,7 +111,7 @@ def user_of(labels: Mapping[str, str]) -> str | None:
 
 def other_user(memory: Memory, config: Config) -> str | None:
     """The name of another user who runs the very same folder; None where nobody does."""
-    here = (item for item in memory.foreign if item.labels.get(LABEL_ROOT) == str(config.root))
+    here = (item for item in memory.foreign if item.labels.get(LABEL_ROOT) == str(config.place))
     return next(filter(None, (user_of(item.labels) for item in here)), None)
 
 

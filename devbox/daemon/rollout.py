@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from devbox.build.requirements import installed_by
+from devbox.compose.turns import turn
 from devbox.daemon.beforestart import Step
 from devbox.daemon.outlook import Outlook
 from devbox.daemon.portowner import name_owner
@@ -19,15 +21,17 @@ from devbox.model import PortMapping, Revision, StepState
 from devbox.release.beforestart import run_before_start
 from devbox.release.debugging import without_debugger
 from devbox.release.spec import (
-    ROLE_NETWORK,
     ROLE_VOLUME,
     before_start_spec,
     container_spec,
     mounts,
+    network_labels,
     own_networks,
     project_labels,
 )
 from devbox.release.strategies import Candidate, Handover, Hooks, recreate, rolling
+
+_TURN_WITHIN = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +123,11 @@ class Rollout:
         for name in dict.fromkeys(mount.source for mount in mounts(config, facts) if mount.kind == "volume"):
             theirs = compose.volume_labels(name) if compose else {}
             await engine.ensure_volume(name, theirs | project_labels(config, ROLE_VOLUME))
-        for name in own_networks(config):
-            theirs = compose.network_labels(name) if compose else {}
-            await engine.ensure_network(name, theirs | project_labels(config, ROLE_NETWORK))
+        # Older engines let two of one name be made at once, by Compose or by a session beside this one.
+        async with turn(config.root, _TURN_WITHIN) if compose else contextlib.nullcontext():
+            for name in own_networks(config):
+                theirs = compose.network_labels(name) if compose else {}
+                await engine.ensure_network(name, theirs | network_labels(config))
 
     async def settle(self, container: ContainerFacts) -> None:
         """Has the engine start the container again as the settings say, now that it serves."""

@@ -38,8 +38,9 @@ from devbox.daemon.work import Serving, Source
 from devbox.engine import connect
 from devbox.engine.protocol import Engine
 from devbox.engine.values import EngineInfo
-from devbox.errors import EXIT_INTERRUPTED, ConfigError, DevboxError, EngineError
+from devbox.errors import EXIT_INTERRUPTED, ConfigError, DevboxError, EngineError, SeveralServices
 from devbox.events import ContextNotice, ReleaseServed, SessionStarted, SessionStopped, TimingsInfo
+from devbox.place import split
 from devbox.release.strategies import retire
 from devbox.report import Renderer
 from devbox.report.journal import Journal
@@ -82,10 +83,13 @@ async def run_session(
     """
     try:
         settings = Settings(root, flags, environ)
-    except ConfigError as error:
-        renderer.problems(problems_at_start(error, root, None, None))
+    except SeveralServices:
+        # No mistake: whoever asked starts one session for each.
         raise
-    directory = make_runtime_directory(settings.config.root)
+    except ConfigError as error:
+        renderer.problems(problems_at_start(error, split(root)[0], None, None))
+        raise
+    directory = make_runtime_directory(settings.config.place)
     with ProjectLock(directory) as lock, _stopping_on_signals(renderer) as stop:
         async with ticking(renderer, lambda: stop.ask("nobody reads the output", 0)):
             try:
@@ -128,7 +132,7 @@ async def _serve(
 ) -> int:
     """One session, and around it what others see of it and ask it."""
     journal = Journal(
-        state_directory(settings.config.root), lambda problem: bus(ContextNotice(notice=problem))
+        state_directory(settings.config.place), lambda problem: bus(ContextNotice(notice=problem))
     )
     hub = Hub()
     control = Control(engine, lambda: settings.config, hub, lambda: stop.ask("devbox down", 0))
@@ -174,7 +178,7 @@ async def _run(
             serving = await adopt(engine, info, ports, settings.config, memory, pointed)
             _announce(bus, settings, f"{info.name} {info.version}", ports, serving)
             looping = True
-            await beside.begin(settings.config)
+            await beside.begin(settings.config, source)
             loop = Loop(project, tools, watch=watch)
             control.governs(loop)
             await loop.run(serving, memory.last_number)
@@ -192,7 +196,7 @@ async def _run(
                 bus(SessionStopped(reason=error.what))
                 return error.exit_code
         elif not await engine_serves(engine, settings):
-            await release_ports(ports, settings.config.root)
+            await release_ports(ports, settings.config.place)
         stop.renderer.problems(problems_at_start(error, settings.config.root, settings.config, source))
         raise
     finally:
@@ -224,7 +228,7 @@ def _announce(bus: Bus, settings: Settings, engine: str, ports: HostPorts, servi
     urls = web if config.swap == "rolling" else ()
     bus(
         SessionStarted(
-            project=config.project, root=str(config.root), urls=urls, engine=engine, version=__version__
+            project=config.project, root=str(config.place), urls=urls, engine=engine, version=__version__
         )
     )
     if config.debug:
@@ -249,7 +253,7 @@ async def _end(engine: Engine, settings: Settings, ports: HostPorts, renderer: R
         await remove_superseded_images(engine, settings.config, ())
     except EngineError as error:
         renderer.last_word(f"the application may still run: {error} (devbox down removes it later)")
-        await release_ports(ports, settings.config.root)
+        await release_ports(ports, settings.config.place)
 
 
 async def engine_serves(engine: Engine, settings: Settings) -> bool:

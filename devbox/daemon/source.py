@@ -34,7 +34,7 @@ class Settings:
         self._flags, self._environ = flags, environ
         self.config = load(root, flags, environ)
         # A relative path would lead after a folder that is moved, and nowhere once it is deleted.
-        self._root = self.config.root
+        self._place = self.config.place
         # Nothing yet: only a load after the look at the files is sure to have read what was seen.
         self._seen: dict[Path, bytes | None] = {}
         self._refused = ""
@@ -46,7 +46,7 @@ class Settings:
         What was refused is tried again each time: it may be mended by what no settings file tells, a folder
         that was missing.
         """
-        if not self._root.is_dir():
+        if not self.config.root.is_dir():
             return False
         stamp = self._stamp()
         changed = stamp != self._seen
@@ -54,7 +54,7 @@ class Settings:
             return False
         self._seen = stamp
         try:
-            former, self.config = self.config, load(self._root, self._flags, self._environ)
+            former, self.config = self.config, load(self._place, self._flags, self._environ)
         except ConfigError as error:
             said, self._refused = self._refused, str(error)
             if changed or said != self._refused:

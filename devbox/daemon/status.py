@@ -61,7 +61,7 @@ class Status(BaseModel):
 
 async def read_status(config: Config) -> Status:
     """The project's status; raises EngineError where the engine cannot be asked."""
-    directory = runtime_directory(config.root)
+    directory = runtime_directory(config.place)
     daemon = holder(directory)
     if daemon is not None:
         told = await _told(directory, daemon)
@@ -135,7 +135,7 @@ async def _found(config: Config, directory: Path, daemon: int | None) -> Status:
         state = "starting" if daemon else "stopped"
     return Status(
         project=config.project,
-        root=str(config.root),
+        root=str(config.place),
         state=state,
         revision=revision_of(container).number if container is not None and serves else 0,
         urls=_urls(routes, pointed, container),

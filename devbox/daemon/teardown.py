@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from devbox.config import Config
 from devbox.daemon.hostports import HostPorts
 from devbox.daemon.lock import remove_runtime_directory
-from devbox.daemon.memory import is_ours, running_elsewhere
+from devbox.daemon.memory import is_ours, running_elsewhere, user_of
 from devbox.engine.protocol import Engine
 from devbox.errors import Conflict
+from devbox.model import LABEL_ROOT
 from devbox.release.strategies import retire
 
 
@@ -35,7 +37,7 @@ async def take_down(engine: Engine, config: Config, ports: HostPorts, *, volumes
     found = await engine.containers(config.project)
     containers = [item for item in found if is_ours(item.labels, config)]
     await asyncio.gather(*(retire(engine, item.id, config.stop_grace) for item in containers))
-    await release_ports(ports, config.root)
+    await release_ports(ports, config.place)
     networks = await _remove_networks(engine, config)
     removed = []
     if volumes:
@@ -51,14 +53,20 @@ async def take_down(engine: Engine, config: Config, ports: HostPorts, *, volumes
 async def _remove_networks(engine: Engine, config: Config) -> tuple[str, ...]:
     """Removes the networks that devbox made for the project and that nobody is in."""
     removed = []
-    for network in await engine.networks(config.project):
-        if network.used or not is_ours(network.labels, config):
+    for network in await engine.networks(config.family):
+        if network.used or not _is_of_folder(network.labels, config):
             continue
         # Somebody may have joined it since.
         with contextlib.suppress(Conflict):
             await engine.remove_network(network.name)
             removed.append(network.name)
     return tuple(removed)
+
+
+def _is_of_folder(labels: Mapping[str, str], config: Config) -> bool:
+    """Services that are developed side by side share networks: whoever leaves last removes them."""
+    here = user_of(labels) is None and labels.get(LABEL_ROOT) == str(config.root)
+    return here or is_ours(labels, config)
 
 
 async def release_ports(ports: HostPorts, root: Path) -> None:

@@ -142,7 +142,7 @@ async def _base(engine: Engine, image: str) -> Base:
 
 async def occupants(engine: Engine | None, config: Config) -> Occupants:
     """Who runs the project, and who else uses its name as far as the engine knows."""
-    daemon = holder(runtime_directory(config.root))
+    daemon = holder(runtime_directory(config.place))
     if engine is None:
         return Occupants(daemon)
     memory = await recall(engine, config)
@@ -174,7 +174,7 @@ async def _port_elsewhere(engine: Engine, mapping: PortMapping) -> Port:
 
 async def _routes(config: Config) -> list[PortMapping]:
     try:
-        client = await gates.connect(runtime_directory(config.root) / "gate.sock")
+        client = await gates.connect(runtime_directory(config.place) / "gate.sock")
         if client is None:
             return []
         try:

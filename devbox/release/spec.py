@@ -39,7 +39,12 @@ _BRIDGE = "bridge"
 
 def project_labels(config: Config, role: str) -> dict[str, str]:
     """The labels of everything devbox makes for a project."""
-    return {LABEL_PROJECT: config.project, LABEL_ROLE: role, LABEL_ROOT: str(config.root)}
+    return {LABEL_PROJECT: config.project, LABEL_ROLE: role, LABEL_ROOT: str(config.place)}
+
+
+def network_labels(config: Config) -> dict[str, str]:
+    """Those of a network, which the services of one folder that are developed side by side share."""
+    return {LABEL_PROJECT: config.family, LABEL_ROLE: ROLE_NETWORK, LABEL_ROOT: str(config.root)}
 
 
 def revision_labels(config: Config, number: int, context_digest: str, role: str) -> dict[str, str]:
@@ -114,7 +119,7 @@ def container_spec(
         published = tuple(PortMapping(address, 0, port) for port in sorted(wanted))
     run = as_run(image, config)
     environment: Mapping[str, str] = config.environment
-    entrypoint, command = None, config.command or None
+    entrypoint, command = config.entrypoint or None, config.command or None
     if config.debug:
         environment = {**ENVIRONMENT, **environment}
         first, *rest = under_debugger(run.entrypoint, run.command)
@@ -191,10 +196,12 @@ def own_networks(config: Config) -> tuple[str, ...]:
 
 
 def as_run(image: ImageFacts, config: Config) -> ImageFacts:
-    """The image with what the settings put in the place of its own: command, user, folder, health check."""
+    """The image with what the settings put in the place of its own: program, command, user, folder, health
+    check. Another ENTRYPOINT takes the image's CMD away, as `docker run --entrypoint` does."""
     return replace(
         image,
-        command=config.command or image.command,
+        entrypoint=config.entrypoint or image.entrypoint,
+        command=config.command or (() if config.entrypoint else image.command),
         user=config.user or image.user,
         working_directory=config.workdir or image.working_directory,
         healthcheck=(config.health.test if config.health is not None else ()) or image.healthcheck,

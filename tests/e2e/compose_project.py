@@ -140,3 +140,67 @@ def write_compose_project(folder: Path) -> None:
     (folder / "main.py").write_text(_MAIN)
     (folder / "migrate.py").write_text(_MIGRATE)
     (folder / "shop.env").write_text("MODE=quiet\n")
+
+
+_SEVERAL = """\
+services:
+  cache:
+    image: {image}
+    command: ["redis-server", "--bind", "0.0.0.0", "--protected-mode", "no", "--save", ""]
+  api:
+    build: ./web
+    command: ["python", "main.py", "api"]
+    ports: ["0:8000"]
+    depends_on: [cache]
+  worker:
+    build: ./web
+    command: ["python", "main.py", "worker"]
+    ports: ["0:8000"]
+    depends_on: [cache]
+  page:
+    build: ./page
+    ports: ["0:8000"]
+"""
+_PYTHON_ALONE = """\
+FROM python:3.13-slim
+WORKDIR /code
+COPY main.py .
+CMD ["python", "main.py", "page"]
+"""
+# Speaks to its cache, and to whichever service is named, by their names.
+_SERVER = """\
+import socket
+import sys
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        path = self.path.strip("/")
+        if path == "visits":
+            with socket.create_connection(("cache", 6379)) as cache:
+                cache.sendall(b"INCR visits\\r\\n")
+                body = cache.recv(100).strip(b":\\r\\n")
+        elif path:
+            with urllib.request.urlopen(f"http://{path}:8000/", timeout=5) as other:
+                body = other.read()
+        else:
+            body = f"{sys.argv[1]} first".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+ThreadingHTTPServer(("0.0.0.0", 8000), Handler).serve_forever()
+"""
+
+
+def write_several_services(folder: Path) -> None:
+    """A project of three services with a build, two of them of one context, and a cache."""
+    (folder / "compose.yaml").write_text(_SEVERAL.format(image=SERVICES_IMAGE))
+    for context in ("web", "page"):
+        (folder / context).mkdir()
+        (folder / context / "Dockerfile").write_text(_PYTHON_ALONE)
+        (folder / context / "main.py").write_text(_SERVER)

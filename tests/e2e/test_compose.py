@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -11,7 +12,13 @@ import docker
 import pytest
 
 from scripts import compose
-from tests.e2e.compose_project import ADD_PRICES, SETTINGS, services_image, write_compose_project
+from tests.e2e.compose_project import (
+    ADD_PRICES,
+    SETTINGS,
+    services_image,
+    write_compose_project,
+    write_several_services,
+)
 from tests.e2e.conftest import StartUp, containers_of
 from tests.e2e.devboxes import answer, run, wait_until
 
@@ -25,13 +32,29 @@ def services(
 
 
 @pytest.fixture
-def shop(folder: Path, services: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The project, with Compose to be found; nothing of it is left behind."""
+def composed(folder: Path, services: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for a project, with Compose to be found; nothing of it is left behind."""
     for name, value in compose.environment(tmp_path / "docker", os.environ).items():
         monkeypatch.setenv(name, value)
-    write_compose_project(folder)
     yield folder
     asked(folder, "down", "--volumes", "--timeout", "1")
+
+
+@pytest.fixture
+def shop(composed: Path) -> Path:
+    """A project with one service to develop."""
+    write_compose_project(composed)
+    return composed
+
+
+@pytest.fixture
+def several(composed: Path, engine: docker.DockerClient) -> Iterator[Path]:
+    """A project with three services to develop; no image of them is left behind."""
+    write_several_services(composed)
+    yield composed
+    for name in ("api", "worker", "page"):
+        for image in engine.images.list(filters={"label": f"dev.devbox.project={composed.name}-{name}"}):
+            engine.images.remove(str(image.id), force=True)
 
 
 def asked(folder: Path, *arguments: str) -> str:
@@ -136,3 +159,62 @@ def test_a_service_that_is_added_while_devbox_runs_is_started(shop: Path, start:
     up.until(lambda: any("mail" in ready["services"] for ready in up.of("services.ready")), "mail is ready")
     assert "mail" in running(shop)
     assert len(up.of("release.served")) == 1
+
+
+def test_several_services_are_developed_each_with_its_own_loop(
+    several: Path, start: StartUp, engine: docker.DockerClient
+) -> None:
+    names = ("api", "page", "worker")
+    up = start(port="")
+    served = [up.wait_for("release.served", service=name, bound=300) for name in names]
+    urls = {event["service"]: event["url"] for event in served}
+    assert [answer(urls[name]) for name in names] == [f"{name} first" for name in names]
+    # One cache for all, and each other by name.
+    assert [answer(urls[name], "/visits") for name in ("api", "worker")] == ["1", "2"]
+    assert answer(urls["api"], "/worker") == "worker first"
+    assert running(several) == {"cache"}
+
+    edit(several / "web" / "main.py", "first", "second")
+    up.until(lambda: answer(urls["api"]) == "api second", "api")
+    up.until(lambda: answer(urls["worker"]) == "worker second", "worker")
+    assert answer(urls["page"]) == "page first"
+    edit(several / "page" / "main.py", "first", "third")
+    up.until(lambda: answer(urls["page"]) == "page third", "page")
+    # A source-only edit of one context is no build of the other.
+    builds = [event["service"] for event in up.of("build.started")]
+    assert sorted(builds) == ["api", "api", "page", "page", "worker", "worker"]
+
+    assert run("wait", str(several)).stdout.count("serves what is on disk") == 3
+    status = run("status", str(several)).stdout
+    assert all(f"{several.name}-{name} serving revision 2" in status for name in names)
+    unnamed = run("logs", str(several))
+    assert unnamed.returncode == 2
+    assert "builds 3 services: api, page, worker" in unnamed.stderr
+    assert "GET / HTTP" in run("logs", ":worker", cwd=several).stderr
+
+    assert run("down", ":page", cwd=several).returncode == 0
+    up.until(lambda: answer(urls["page"]) == "", "page is down")
+    assert answer(urls["api"]) == "api second"
+    down = run("down", str(several))
+    assert down.returncode == 0, down.stderr
+    assert up.process.wait(60) == 0
+    assert [containers_of(engine, f"{several.name}-{name}") for name in names] == [[], [], []]
+    assert running(several) == {"cache"}
+
+
+def test_several_services_are_served_in_the_background(several: Path, start: StartUp) -> None:
+    (several / "page" / "Dockerfile").write_text("FROM python:3.13-slim\nRUN exit 3\n")
+    up = run("up", "-d", str(several), bound=300)
+    # What fails leaves the others alone, and is what the whole ends with.
+    assert up.returncode == 1
+    assert "page   | devbox: build 1 failed" in up.stdout
+    status = run("status", "--json", str(several)).stdout.splitlines()
+    found = {item["project"].removeprefix(f"{several.name}-"): item for item in map(json.loads, status)}
+    assert [found[name]["state"] for name in ("api", "page", "worker")] == ["serving", "failed", "serving"]
+    assert answer(found["api"]["urls"][0], "/worker") == "worker first"
+    assert run("doctor", str(several)).stdout.count("ok       engine: ") == 3
+    refused = run("up", str(several), "-p", "8000:8000")
+    assert refused.returncode == 2
+    assert "-p is for one service" in refused.stderr
+    assert run("down", "--services", str(several)).returncode == 0
+    assert running(several) == set()

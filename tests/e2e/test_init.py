@@ -10,15 +10,9 @@ from devbox.daemon.template import NO_DOCKERFILE
 from devbox.model import LABEL_ROLE
 from tests.e2e.conftest import StartUp, containers_of
 from tests.e2e.devboxes import Up, run
-from tests.engine.projects import VARIANTS
+from tests.engine.projects import VARIANTS, write
 
 PROJECT = VARIANTS["FastAPI package pip"]
-
-
-def write(root: Path, text: str) -> None:
-    for name, content in PROJECT.files(text, "").items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(content)
 
 
 def save(root: Path, text: str) -> None:
@@ -36,7 +30,7 @@ def notices(up: Up) -> list[str]:
 
 
 def test_up_without_a_dockerfile(folder: Path, engine: docker.DockerClient, start: StartUp) -> None:
-    write(folder, "one")
+    write(folder, PROJECT.files("one", ""))
     (folder / ".env").write_text("TOKEN=secret\n")
     up = start()
     first = up.served(bound=400)
@@ -68,7 +62,7 @@ def test_up_without_a_dockerfile(folder: Path, engine: docker.DockerClient, star
     failed = up.wait_for("build.failed", after=back["seq"], bound=200)
     (problem,) = failed["failure"]["problems"]
     assert (problem["file"], problem["line"]) == ("requirements.txt", 5)
-    write(folder, "two")
+    write(folder, PROJECT.files("two", ""))
     up.wait_for("change.ignored", after=failed["seq"])
 
     # A Dockerfile that is written now is taken at once.
@@ -90,7 +84,7 @@ def test_up_without_a_dockerfile(folder: Path, engine: docker.DockerClient, star
 
 
 def test_explain_tells_of_a_dockerfile_that_is_none(folder: Path, start: StartUp) -> None:
-    write(folder, "one")
+    write(folder, PROJECT.files("one", ""))
     up = start()
     up.served(bound=400)
     assert "COPY . ." in run("explain", str(folder)).stdout

@@ -56,6 +56,7 @@ def test_every_line_of_jsonl_is_valid_against_the_printed_schema(folder: Path, s
         "context",
         "build",
         "stage",
+        "before_start",
         "boot",
         "flip",
         "total",
@@ -84,7 +85,7 @@ def test_plain_lines_are_those_of_the_contract(folder: Path, start: StartUp) -> 
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
     text = log.read_text()
-    url, seconds = r"http://127\.0\.0\.1:\d+", r"\d+\.\d\ds"
+    url, seconds = r"http://127\.0\.0\.1:\d+", r"\d+\.\d\d?s"
     for line in (
         r"devbox: build 1 started: first build",
         rf"devbox: revision 1 serving {url} in {seconds} \(build {seconds}, \d of 5 steps cached\)",

@@ -81,15 +81,20 @@ async def lab(engine: DockerEngine) -> AsyncIterator[RealLab]:
     """A project of this test's own; whatever bears its label is removed afterwards."""
     lab = RealLab(engine, f"real{uuid.uuid4().hex[:10]}")
     yield lab
+    await remove_all(lab.project)
+
+
+async def remove_all(project: str) -> None:
+    """Removes whatever bears the project's label."""
     cleaner = await connect()
     try:
-        for container in await cleaner.containers(lab.project):
+        for container in await cleaner.containers(project):
             await cleaner.remove_container(container.id)
-        for image in await cleaner.images(lab.project):
+        for image in await cleaner.images(project):
             await cleaner.remove_image(image.id)
-        for volume in await cleaner.volumes(lab.project):
+        for volume in await cleaner.volumes(project):
             await cleaner.remove_volume(volume.name)
-        for network in await cleaner.networks(lab.project):
+        for network in await cleaner.networks(project):
             await cleaner.remove_network(network.name)
     finally:
         await cleaner.close()

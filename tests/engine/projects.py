@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from devbox.generate.values import Framework, Manager
 from tests.engine.conftest import BASE
@@ -91,6 +92,13 @@ class Project:
         else:
             main = f"{opening}\napp = {self.framework}({argument})\napp.{include}(routes)\n"
         return {f"{folder}/__init__.py": "", f"{folder}/main.py": main, self.source: routes}
+
+
+def write(root: Path, files: Mapping[str, str]) -> None:
+    """Puts the files into the folder."""
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
 
 
 def manifest(manager: Manager, requirements: Sequence[str], lock: str = "") -> Mapping[str, str]:

@@ -9,65 +9,23 @@ from pathlib import Path
 import pytest
 
 from devbox.build.advice import advise
-from devbox.build.buildkit import BuildKitBuilder
 from devbox.build.dockerfile import parse
-from devbox.build.filesync import Listings
-from devbox.build.job import BuildJob
 from devbox.build.plan import source_only
 from devbox.config import load
 from devbox.daemon.advising import given
 from devbox.engine.values import ContainerSpec
 from devbox.generate import DOCKERIGNORE, Generated, Options, Reader, generate
-from devbox.generate.values import Manager
 from devbox.healthcheck import asked_path
-from devbox.model import LABEL_PROJECT, Image, Plan, Snapshot
+from devbox.model import LABEL_PROJECT, Snapshot
 from devbox.release.probe import Readiness, must_speak, wait_ready
 from devbox.watch import Scanner
 from tests.engine.conftest import RealLab
-from tests.engine.projects import ASKED_FOR, SERVERS, VARIANTS, Project, lock_name, locking, manifest
+from tests.engine.locks import build, lock_of
+from tests.engine.projects import ASKED_FOR, SERVERS, VARIANTS, Project, write
 
 pytestmark = pytest.mark.timeout(600)
 
 _KILLED = 137
-_LOCKS: dict[Manager, str] = {}
-
-
-def write(root: Path, files: dict[str, str]) -> None:
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-
-
-async def build(lab: RealLab, root: Path, snapshot: Snapshot, dockerfile: str) -> Image:
-    job = BuildJob(
-        number=1,
-        tag=f"devbox/{lab.project}:r1",
-        root=root,
-        snapshot=snapshot,
-        plan=Plan("a test"),
-        dockerfile="Dockerfile",
-        labels={LABEL_PROJECT: lab.project},
-        extra={"Dockerfile": dockerfile.encode()},
-    )
-    return await BuildKitBuilder(lab.engine, Listings()).build(job, lambda _: None)
-
-
-async def lock_of(lab: RealLab, manager: Manager, folder: Path) -> str:
-    """What the package manager itself locks; '' for pip, which has none."""
-    if manager == "pip":
-        return ""
-    if manager not in _LOCKS:
-        write(folder, dict(manifest(manager, VARIANTS["FastAPI src pdm"].requirements)))
-        image = await build(lab, folder, Scanner(folder).scan(), locking(manager))
-        spec = ContainerSpec(
-            f"{lab.project}-lock", image.id, {LABEL_PROJECT: lab.project}, command=("cat", lock_name(manager))
-        )
-        container = await lab.engine.create(spec)
-        await lab.engine.start(container)
-        assert await lab.engine.wait(container) == 0
-        lines = [piece.line async for piece in lab.engine.logs(container, follow=True)]
-        _LOCKS[manager] = "\n".join(lines) + "\n"
-    return _LOCKS[manager]
 
 
 def generated(root: Path, project: Project) -> tuple[Snapshot, Generated]:
@@ -87,7 +45,7 @@ def ask(host: str, port: int, path: str) -> tuple[int, str]:
 
 
 async def proves_itself(lab: RealLab, project: Project, root: Path, folder: Path) -> None:
-    write(root, dict(project.files("hello", await lock_of(lab, project.manager, folder))))
+    write(root, project.files("hello", await lock_of(lab, project.manager, folder)))
     snapshot, made = generated(root, project)
     assert made.basis.command.words[0] == project.serves
     dockerfile = parse(made.dockerfile, "Dockerfile")

@@ -62,9 +62,9 @@ def describe(config: Config, key: str, environ: Mapping[str, str], python: str) 
     Raises UsageError where a path or a variable is one that no service manager can be told.
     """
     # -P: no module of the user's project may stand in for one of ours.
-    argv = (python, "-P", "-m", "devbox", "up", str(config.root), "--output", "plain")
+    argv = (python, "-P", "-m", "devbox", "up", str(config.place), "--output", "plain")
     environment = {name: environ[name] for name in _KEPT if environ.get(name)}
-    for what, text in (("the project's path", str(config.root)), *environment.items()):
+    for what, text in (("the project's path", str(config.place)), *environment.items()):
         _refuse_unwritable(what, text)
     if unwritable(python) or any(mark in python for mark in "\"'\\"):
         raise UsageError(
@@ -72,7 +72,7 @@ def describe(config: Config, key: str, environ: Mapping[str, str], python: str) 
         )
     return Description(
         project=config.project,
-        root=config.root,
+        root=config.place,
         key=key,
         argv=argv,
         environment=environment,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devbox.compose.choice import choose
-from devbox.errors import ConfigError
+from devbox.errors import ConfigError, SeveralServices
 
 BUILT: dict[str, Any] = {"build": {"context": "."}}
 STARTED = {"condition": "service_started"}
@@ -46,9 +46,9 @@ def test_a_file_that_builds_nothing_is_no_configuration() -> None:
 
 
 def test_one_of_several_has_to_be_named() -> None:
-    with pytest.raises(ConfigError, match="builds 2 services: api, worker") as caught:
+    with pytest.raises(SeveralServices, match="builds 2 services: api, worker") as caught:
         choose({"api": BUILT, "worker": BUILT}, "", "compose.yaml")
-    assert caught.value.hint.endswith("devbox up --service api")
+    assert caught.value.services == ("api", "worker")
     choice = choose({"api": BUILT, "worker": BUILT}, "worker", "compose.yaml")
     assert choice is not None
     assert (choice.service, choice.before) == ("worker", ("api",))
@@ -79,3 +79,20 @@ def test_every_other_service_is_either_before_or_after(needs: dict[str, set[str]
     for name in choice.before:
         assert first not in services[name]["depends_on"]
         assert not set(services[name]["depends_on"]) & set(choice.after)
+
+
+def test_beside_other_developed_services_only_what_is_nobody_elses_is_started() -> None:
+    services = {
+        "db": {},
+        "api": BUILT | {"depends_on": {"db": STARTED}},
+        "worker": BUILT | {"depends_on": {"api": STARTED}},
+        "proxy": {"depends_on": {"api": STARTED}},
+        "checks": {"depends_on": {"worker": STARTED}},
+    }
+    api = choose(services, "api", "compose.yaml", beside_others=True)
+    worker = choose(services, "worker", "compose.yaml", beside_others=True)
+    assert api is not None
+    assert worker is not None
+    # What waits for the worker is started once the worker serves, though it needs the api as well.
+    assert (api.before, api.after) == (("db",), ("proxy", "checks"))
+    assert (worker.before, worker.after) == (("db",), ("checks",))

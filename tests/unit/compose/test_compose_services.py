@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from devbox.compose.services import Services, Standing, State, standing
+from devbox.compose.turns import turn
 from devbox.compose.values import Compose
 from devbox.errors import ServicesFailed
 from tests.unit.compose.fake import FakeDocker
@@ -78,3 +79,13 @@ async def test_a_program_that_is_gone_is_told(tmp_path: Path) -> None:
     compose = Compose("shop", "api", "compose.yaml", ("docker", "compose"))
     with pytest.raises(ServicesFailed, match="cannot be run"):
         await Services(tmp_path, compose, {"PATH": str(tmp_path)}).bring_up(["db"], lambda _: None)
+
+
+async def test_compose_is_not_asked_while_another_session_has_it_start_services(
+    tmp_path: Path, docker: FakeDocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devbox.compose.services._READY_WITHIN", 0.0)
+    async with turn(tmp_path, 0.0):
+        with pytest.raises(ServicesFailed, match="another devbox is starting services"):
+            await services(tmp_path, docker).bring_up(["db"], lambda _: None)
+    assert docker.asked == []

@@ -96,7 +96,7 @@ def test_what_a_container_is_run_with(tmp_path: Path) -> None:
         tmp_path,
         {
             "command": ["uvicorn", "app:app"],
-            "entrypoint": None,
+            "entrypoint": ["/run.sh"],
             "environment": {"A": "b", "PORT": 80, "LOST": None},
             "user": "1000",
             "working_dir": "/code",
@@ -116,6 +116,7 @@ def test_what_a_container_is_run_with(tmp_path: Path) -> None:
     )
     kept = {key: value for key, value in done.settings.items() if key not in {"context", "dockerfile"}}
     assert kept == {
+        "entrypoint": ("/run.sh",),
         "command": ("uvicorn", "app:app"),
         "environment": {"A": "b", "PORT": "80"},
         "user": "1000",

@@ -222,6 +222,7 @@ SETTINGS = {
     "restart": 'restart = "always"',
     "user": "user = 1000",
     "workdir": 'workdir = "/code"',
+    "entrypoint": 'entrypoint = ["/run.sh"]',
     "command": 'command = "serve"',
     "workers": "workers = 2",
     "health_cmd": 'health_cmd = "true"',

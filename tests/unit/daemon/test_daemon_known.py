@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from devbox.daemon.known import config_of
+from devbox.daemon.known import all_configs_of, config_of, configs_of, places_of, services_known
 from devbox.daemon.lock import make_runtime_directory, state_directory
-from devbox.errors import ConfigError
+from devbox.errors import ConfigError, SeveralServices
 from devbox.events import SessionStarted
+from devbox.place import place_of
 from devbox.report.journal import Journal
+from tests.unit.compose.fake import FakeDocker
 
 
 @pytest.fixture
@@ -19,6 +21,18 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("devbox.daemon.lock.PATH_BYTES", 4096)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return tmp_path / "Shop"
+
+
+@pytest.fixture
+def docker(root: Path, tmp_path: Path) -> FakeDocker:
+    """Compose, of whose file api and worker are built."""
+    root.mkdir()
+    (root / "compose.yaml").touch()
+    docker = FakeDocker(tmp_path / "docker")
+    build = {"build": {"context": str(root)}}
+    services = {"api": build, "db": {"image": "pg"}, "worker": build}
+    docker.answers("config", out={"name": "shop", "services": services})
+    return docker
 
 
 def test_a_folder_that_is_gone_has_the_name_that_its_journal_tells(root: Path) -> None:
@@ -46,3 +60,35 @@ def test_a_file_in_its_place_is_no_folder_that_is_gone(root: Path) -> None:
     root.touch()
     with pytest.raises(ConfigError, match="is a file"):
         config_of(root, {})
+
+
+def test_a_folder_that_builds_several_services_is_as_many_projects(root: Path, docker: FakeDocker) -> None:
+    with pytest.raises(SeveralServices):
+        config_of(root, docker.environ)
+    found = configs_of(root, docker.environ)
+    assert [config.project for config in found] == ["shop-api", "shop-worker"]
+    assert {config.root for config in found} == {root}
+    assert [config.place for config in found] == [place_of(root, "api"), place_of(root, "worker")]
+    assert configs_of(place_of(root, "worker"), docker.environ) == found[1:]
+    assert places_of(root, docker.environ) == tuple(config.place for config in found)
+    assert places_of(place_of(root, "api"), docker.environ) == (place_of(root, "api"),)
+    assert places_of(root.parent / "none", docker.environ) == (root.parent / "none",)
+
+
+def test_a_folder_that_is_run_as_one_project_is_one(root: Path, docker: FakeDocker) -> None:
+    make_runtime_directory(root)
+    assert [config.project for config in configs_of(root, docker.environ)] == ["shop"]
+
+
+def test_services_that_run_are_found_whatever_the_compose_file_says(root: Path, docker: FakeDocker) -> None:
+    for name in ("api", "worker"):
+        place = place_of(root, name)
+        make_runtime_directory(place)
+        journal = Journal(state_directory(place), pytest.fail)
+        journal(SessionStarted(project=f"shop-{name}", root=str(place), urls=(), engine="", version=""))
+        journal.close()
+    assert set(services_known(root)) == {f"{root}:api", f"{root}:worker"}
+    docker.answers("config", err="services.api must be a mapping", status=15)
+    found = all_configs_of(root, docker.environ)
+    assert [config.project for config in found] == ["shop", "shop-api", "shop-worker"]
+    assert [config.place for config in found[1:]] == [place_of(root, "api"), place_of(root, "worker")]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from devbox.config import load
+from devbox.config import load, load_leniently
 from devbox.daemon.hostports import HostPorts
 from devbox.daemon.lock import ProjectLock, make_runtime_directory
 from devbox.daemon.memory import (
@@ -25,7 +25,9 @@ from devbox.daemon.teardown import take_down
 from devbox.engine.fake import FakeEngine
 from devbox.engine.values import ContainerFacts, ContainerSpec
 from devbox.errors import AlreadyRunning, ConfigError
-from devbox.model import LABEL_REVISION, LABEL_USER, Backend, Revision
+from devbox.model import LABEL_REVISION, LABEL_USER, Backend, NetworkAttachment, Revision
+from devbox.place import place_of
+from devbox.release.spec import ROLE_APP, network_labels, project_labels
 
 from .kit import container, image, labels
 
@@ -161,6 +163,26 @@ async def test_what_another_user_runs_in_the_same_folder_is_refused_and_left_alo
     memory = await recalled(engine, theirs | {LABEL_USER: str(os.getuid())})
     assert (len(memory.containers), other_user(memory, config)) == (1, None)
     refuse_foreign_project(memory, config)
+    await engine.close()
+
+
+async def test_services_side_by_side_share_a_network_that_the_last_one_removes(tmp_path: Path) -> None:
+    api, worker = (load_leniently(place_of(tmp_path, name), {}) for name in ("api", "worker"))
+    engine = FakeEngine()
+    image = engine.add_image("app")
+    await engine.ensure_network("shop_default", network_labels(api))
+    for config in (api, worker):
+        spec = ContainerSpec(
+            f"devbox-{config.project}-r1",
+            image,
+            project_labels(config, ROLE_APP),
+            networks=(NetworkAttachment("shop_default"),),
+        )
+        await engine.create(spec)
+    first = await take_down(engine, api, HostPorts(engine, tmp_path), volumes=False)
+    assert (first.containers, first.networks) == ((f"devbox-{api.project}-r1",), ())
+    second = await take_down(engine, worker, HostPorts(engine, tmp_path), volumes=False)
+    assert second.networks == ("shop_default",)
     await engine.close()
 
 

@@ -23,7 +23,7 @@ from devbox.model import (
     Revision,
     VolumeMount,
 )
-from devbox.release.spec import ROLE_APP, container_spec, mounts, revision_labels
+from devbox.release.spec import ROLE_APP, as_run, container_spec, mounts, revision_labels
 
 LOCAL = EngineInfo("Docker Engine", "28.5", "1.51", "unix:///x", True, True)
 DESKTOP = replace(LOCAL, reaches_containers=False)
@@ -107,3 +107,14 @@ def test_an_anonymous_volume_is_the_same_on_every_revision(tmp_path: Path) -> No
     assert declared == mounts(config(tmp_path, volumes=("/data",)), image)
     assert declared != mounts(config(tmp_path, project="other"), image)
     assert declared[0].source != mounts(config(tmp_path), ImageFacts("x", volumes=("/data2",)))[0].source
+
+
+def test_another_entrypoint_takes_the_command_of_the_image_away(tmp_path: Path) -> None:
+    image = ImageFacts("sha256:1", entrypoint=("/own.sh",), command=("serve",))
+    other = config(tmp_path, entrypoint=("/run.sh",))
+    spec = container_spec(other, image, REVISION, LOCAL, ())
+    assert (spec.entrypoint, spec.command) == (("/run.sh",), None)
+    assert (as_run(image, other).entrypoint, as_run(image, other).command) == (("/run.sh",), ())
+    both = config(tmp_path, entrypoint=("/run.sh",), command=("it",))
+    assert container_spec(both, image, REVISION, LOCAL, ()).command == ("it",)
+    assert as_run(image, config(tmp_path, command=("it",))).entrypoint == ("/own.sh",)

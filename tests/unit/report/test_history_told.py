@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devbox.events import BuildStarted, Event, SessionStopped
@@ -178,6 +178,7 @@ _JSON = st.recursive(
 )
 
 
+@settings(max_examples=30)
 @given(data=st.data())
 def test_lines_of_another_form_are_taken_for_what_they_have(data: st.DataObject) -> None:
     spoilt = []

@@ -1,0 +1,43 @@
+"""Whether what a compose file has put into the container (`develop.watch`) is what the image brings. Pure."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+
+from devbox.build.origin import Origins
+from devbox.compose.values import Compose, Sync
+from devbox.daemon.work import Source
+
+
+def unsynced(compose: Compose, source: Source) -> tuple[str, ...]:
+    """A sentence for each `sync` that puts files where no COPY brings them: left out, since what runs is the
+    image. All others are what devbox does anyway, staged while the image is built."""
+    config = source.config
+    origins = Origins(source.dockerfile, config.build_args, config.target, source.snapshot.entries)
+    return tuple(
+        f"{compose.file}: develop.watch syncs {os.path.relpath(sync.path, config.root)} to {sync.target}, "
+        "where no COPY of the Dockerfile brings it: left out"
+        for sync in compose.syncs
+        if not _brought(sync, source, origins)
+    )
+
+
+def _brought(sync: Sync, source: Source, origins: Origins) -> bool:
+    path = os.path.relpath(sync.path, source.config.context).replace(os.sep, "/")
+    if path == ".." or path.startswith("../"):
+        return False
+    below = "" if path == "." else f"{path}/"
+    entries = source.snapshot.entries
+    sample = path if path in entries and entries[path].digest else _first_file(source, below)
+    if not sample:
+        # Nothing is there yet that could be brought.
+        return True
+    rest = sample.removeprefix(below) if sample != path else ""
+    places = (posixpath.join(sync.target, rest), posixpath.join(sync.target, posixpath.basename(sample)))
+    return any(origins.path_of(place) == sample for place in places)
+
+
+def _first_file(source: Source, below: str) -> str:
+    entries = source.snapshot.entries
+    return next((name for name in entries if name.startswith(below) and entries[name].digest), "")
