@@ -37,7 +37,8 @@ def restore_terminals() -> None:
 
 
 class Terminal:
-    """Quiet from `enter` to `leave`; Ctrl-Z puts it back too, and `redraw(anew=True)` is called afterwards.
+    """Quiet from `enter` to `leave`; Ctrl-Z, where there is a shell to go on from, puts it back too, and
+    `redraw(anew=True)` is called afterwards.
 
     `redraw(anew=False)` is called when the size changes. Both calls may come in the middle of anything. With
     `keys` typed keys can be read one by one.
@@ -150,6 +151,9 @@ class Terminal:
 
     def _suspend(self, number: int, frame: FrameType | None) -> None:
         del frame
+        if not _has_shell():
+            # The system stops no process that nobody could continue.
+            return
         self.abandon()
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
@@ -166,6 +170,14 @@ class Terminal:
             with contextlib.suppress(OSError, termios.error):
                 self._quieten(self._descriptor)
         self._redraw(True)
+
+
+def _has_shell() -> bool:
+    """Whether whoever started this process has the same terminal, and may stop it and go on with it."""
+    try:
+        return os.getsid(os.getppid()) == os.getsid(0)
+    except OSError:
+        return False
 
 
 def terminal_descriptor(stream: TextIO) -> int | None:

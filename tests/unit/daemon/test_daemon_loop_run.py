@@ -199,6 +199,8 @@ async def test_the_limit_is_named_where_memory_ran_out(running: Running) -> None
     await running.served(1)
     running.save("devbox.toml", 'memory = "64m"\n')
     await running.served(2)
+    # It is told to serve before it is watched.
+    await until(lambda: running.loop.container == container_of(running))
     await running.engine.kill_a_child(container_of(running))
     await until(lambda: running.of(AppOutOfMemory))
     assert running.of(AppOutOfMemory) == [

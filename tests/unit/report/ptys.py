@@ -40,6 +40,11 @@ os.setpgid(0, 0)
 os.tcsetpgrp(1, os.getpid())
 signal.signal(signal.SIGTTOU, signal.SIG_DFL)
 """
+# Started by no shell, as by a terminal of its own.
+ALONE = """
+import fcntl, os, signal, sys, termios, time
+fcntl.ioctl(1, termios.TIOCSCTTY, 0)
+"""
 # Moved on by hand, as without an event loop.
 BY_HAND = """
 from devbox.report import renderer
@@ -84,13 +89,17 @@ asyncio.run(main())
 
 @contextmanager
 def on_a_terminal(
-    program: str, then: str = "pass", session: str = "several_rounds", stdin: int | None = None
+    program: str,
+    then: str = "pass",
+    session: str = "several_rounds",
+    stdin: int | None = None,
+    shell: str = SHELL,
 ) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
     """A process with the live screen on a terminal of its own: the process, both ends of the terminal."""
     master, slave = os.openpty()
     resize(master, 80, 24)
     process = subprocess.Popen(
-        [sys.executable, "-c", SHELL + textwrap.dedent(program).format(then=then, session=session)],
+        [sys.executable, "-c", shell + textwrap.dedent(program).format(then=then, session=session)],
         cwd=ROOT,
         env={**os.environ, **XTERM, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
         stdin=slave if stdin is None else stdin,

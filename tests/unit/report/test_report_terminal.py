@@ -10,6 +10,7 @@ import termios
 import pytest
 
 from tests.unit.report.ptys import (
+    ALONE,
     BEGINS_AN_UPDATE,
     BY_HAND,
     ROOT,
@@ -29,14 +30,15 @@ from tests.unit.report.ptys import (
 )
 def test_the_terminal_is_put_back_whatever_ends_the_program(then: str, keys: bytes) -> None:
     with on_a_terminal(BY_HAND, then) as (process, master, slave):
-        written = ""
+        screen = Screen(master)
         if keys:
             until(lambda: quiet(slave))
-            until(lambda: "RUN pip install" in drained(master))
+            screen.shows("RUN pip install")
             os.write(master, keys)
-        process.wait(20)
+        # Read meanwhile: into a terminal that is full its last words would not go.
+        screen.until_ended(process)
         assert not quiet(slave)
-        written = drained(master)
+    written = screen.everything
     assert "\x1b[?25h" in written
     assert "\x1b[?25l" not in written.rpartition("\x1b[?25h")[2]
 
@@ -50,6 +52,22 @@ def test_suspending_puts_the_terminal_back_and_continuing_makes_it_quiet_again()
         os.killpg(os.tcgetpgrp(master), signal.SIGCONT)
         until(lambda: quiet(slave))
         until(lambda: "RUN pip install" in drained(master))
+
+
+def test_where_no_shell_could_go_on_with_it_suspending_changes_nothing() -> None:
+    with on_a_terminal(BY_HAND, shell=ALONE) as (_, master, slave):
+        until(lambda: "RUN pip install" in drained(master))
+        os.write(master, b"\x1a")
+        written = ""
+
+        def several_updates_later() -> bool:
+            nonlocal written
+            written += drained(master)
+            return written.count(BEGINS_AN_UPDATE) > 3
+
+        until(several_updates_later)
+        assert quiet(slave)
+    assert "\x1b[?25h" not in written
 
 
 def test_typed_keys_do_not_show() -> None:
