@@ -78,9 +78,8 @@ class Asking:
         if isinstance(order, Restart):
             return to_restart(self._parts.service.serving)
         memory = await recall(self._parts.tools.engine, self._parts.project.config)
-        return to_roll_back_to(
-            order.revision, memory.images, self._parts.service.number, self._course.number, self._course.unfit
-        )
+        serving, course = self._parts.service.number, self._course
+        return to_roll_back_to(order.revision, memory.images, serving, course.number, course.is_fit)
 
 
 async def _undoubted(work: Work) -> None:

@@ -14,6 +14,7 @@ from devbox.daemon.loop import Loop
 from devbox.daemon.memory import recall, revision_number
 from devbox.daemon.orders import Await, Order, Outcome, Pause, Rebuild, Restart, Resume, Rollback
 from devbox.daemon.places import posix
+from devbox.daemon.source import Settings
 from devbox.daemon.standing import Standing, reduce
 from devbox.engine.protocol import Engine
 from devbox.errors import DevboxError
@@ -29,10 +30,8 @@ class Control:
     refused.
     """
 
-    def __init__(
-        self, engine: Engine, config: Callable[[], Config], hub: Hub, stop: Callable[[], None]
-    ) -> None:
-        self._engine, self._config, self._hub, self._stop = engine, config, hub, stop
+    def __init__(self, engine: Engine, settings: Settings, hub: Hub, stop: Callable[[], None]) -> None:
+        self._engine, self._settings, self._hub, self._stop = engine, settings, hub, stop
         self._standing = Standing()
         self._serving: Callable[[], str] = str
         self._loop: asyncio.Future[Loop] = asyncio.get_running_loop().create_future()
@@ -54,7 +53,7 @@ class Control:
     def status(self) -> models.Status:
         """How the project stands."""
         now = self._standing
-        config = self._config()
+        config = self._settings.config
         return models.Status(
             project=config.project,
             root=posix(str(config.place)),
@@ -67,6 +66,8 @@ class Control:
             failed=now.failed,
             failure=now.failure,
             paused=now.paused,
+            rolled_back=now.rolled_back,
+            settings_refused=self._settings.refused,
             standby=now.standby,
             engine=now.engine,
             engine_lost=now.engine_lost,
@@ -78,7 +79,7 @@ class Control:
 
     def config(self) -> Config:
         """The settings in force."""
-        return self._config()
+        return self._settings.config
 
     async def rebuild(self, order: models.RebuildOrder) -> models.Begun:
         """Builds what is on disk though nothing changed."""
@@ -121,7 +122,7 @@ class Control:
 
     async def revisions(self) -> models.Revisions:
         """The revisions that can be rolled back to."""
-        memory = await recall(self._engine, self._config())
+        memory = await recall(self._engine, self._settings.config)
         kept = sorted(filter(None, (revision_number(image.labels) for image in memory.images)))
         return models.Revisions(serving=self._standing.revision, kept=tuple(kept))
 

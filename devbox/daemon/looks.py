@@ -18,6 +18,7 @@ from devbox.watch import Look
 _INSIST_AFTER = 3
 _ASKED_FOR = "asked for"
 _BEFORE_START = "before_start runs first"
+_FORMER = "the former ones stay in force until they are mended"
 _PAUSED = Failure(what="watching is paused", hint="devbox resume builds what is on disk")
 
 
@@ -109,7 +110,11 @@ class Looks:
         """Answers those who wait for what is on disk to serve, where that is certain."""
         latest = self._course.latest.identity if self._course.latest is not None else None
         failure, given_up = self._course.given_up, None
+        refused = self._parts.project.refused
         if self._parts.inflight.identity is None:
+            if refused:
+                failure = Failure(what=f"the settings on disk are refused: {refused}", hint=_FORMER)
+                self._parts.agenda.waiters.unusable(self._parts.service.number, failure)
             if self._parts.agenda.paused:
                 failure, given_up = _PAUSED, latest
             elif latest == self._course.attempted:

@@ -77,18 +77,19 @@ class Loop:
 
     def _assemble(self, group: asyncio.TaskGroup, last_number: int) -> Parts:
         tools, put = self._tools, self._inbox.put_nowait
+        course = Course(last_number, begun_after=last_number)
         hints, guards = Hints(put, group), Guards(tools, put, group)
         return Parts(
             project=self._project,
             tools=tools,
             watch=self._watch,
             news=News(tools.emit, output_files(self._project.config.context)),
-            course=Course(last_number),
+            course=course,
             agenda=Agenda(),
             hints=hints,
             guards=guards,
             inflight=Inflight(tools, group, put, hints.look_again),
-            service=Service(tools, guards, group),
+            service=Service(tools, guards, group, course.is_fit),
             standbys=Standbys(tools),
             planner=Planner(group),
             counsel=Counsel(tools.emit),

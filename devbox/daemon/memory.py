@@ -9,7 +9,7 @@ import asyncio
 import os
 import pwd
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -162,7 +162,12 @@ def refuse_foreign_project(memory: Memory, config: Config) -> None:
         )
 
 
-def superseded_images(memory: Memory, serving: Iterable[str], keep: int) -> tuple[str, ...]:
-    """The ids of our own images that nobody needs: all but the newest `keep` and those that serve."""
+def superseded_images(
+    memory: Memory, serving: Iterable[str], keep: int, fit: Callable[[int], bool] = lambda _: True
+) -> tuple[str, ...]:
+    """The ids of our own images that nobody needs: all but those that serve, the newest `keep` of those that
+    are `fit` to serve again, and the very newest, which may be about to."""
     needed = set(serving) | {item.image for item in memory.containers} | memory.held
-    return tuple(item.id for item in memory.images[keep:] if item.id not in needed)
+    kept = [item.id for item in memory.images if fit(revision_number(item.labels))][:keep]
+    needed |= {*kept, *(item.id for item in memory.images[:1])}
+    return tuple(item.id for item in memory.images if item.id not in needed)

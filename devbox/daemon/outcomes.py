@@ -37,8 +37,6 @@ class Outcomes:
         after = 0.0
         if message.built and work.again is None:
             self._parts.planner.rest_on(work.source)
-            if not isinstance(outcome, Served):
-                self._course.unfit.add(work.number)
         if isinstance(outcome, Served):
             self._course.unserved_since, self._course.called_off_in_row = None, 0
             self._parts.service.replaced_by(outcome.serving, self._parts.project.config)
@@ -102,6 +100,7 @@ class Outcomes:
 
     def _came_to_serve(self, work: Work) -> None:
         """Keeps in mind what the revision was made from that serves now."""
+        self._course.came_to_serve.add(work.number)
         if work.again is None:
             self._parts.serves(work.source)
         elif work.again.why is Why.ROLLBACK:

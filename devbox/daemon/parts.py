@@ -35,8 +35,13 @@ class Course:
     unserved_since: float | None = None
     called_off_in_row: int = 0
     given_up: Failure = field(default_factory=lambda: Failure(what="nothing was built yet"))
-    unfit: set[int] = field(default_factory=set)
+    begun_after: int = 0
+    came_to_serve: set[int] = field(default_factory=set)
     succeeded: dict[str, str] = field(default_factory=dict)
+
+    def is_fit(self, number: int) -> bool:
+        """Whether a revision may serve again: not one of this session that never did."""
+        return number <= self.begun_after or number in self.came_to_serve
 
 
 class Hints:

@@ -55,6 +55,11 @@ class Project:
     def config(self) -> Config:
         return self._settings.config
 
+    @property
+    def refused(self) -> str:
+        """Why the settings on disk are not in force, '' where they are."""
+        return self._settings.refused
+
     async def read(self, *, hinted: bool = False) -> Source:
         """What a build started now would be made of, with `hinted` as far as hints tell; raises
         DockerfileError, ContextError."""

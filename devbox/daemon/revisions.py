@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
 
 from devbox.daemon.memory import revision_number
 from devbox.daemon.work import Again, Serving, Why
@@ -19,14 +19,14 @@ def to_restart(serving: Serving | None) -> Again:
 
 
 def to_roll_back_to(
-    wanted: int, images: Sequence[ImageFacts], serving: int, last: int, unfit: Collection[int]
+    wanted: int, images: Sequence[ImageFacts], serving: int, last: int, fit: Callable[[int], bool]
 ) -> Again:
     """The kept revision that is `wanted`, or with 0 the newest one before what serves (before the `last` one
-    where nothing serves) that is not `unfit`; raises UsageError where it is not kept or serves already."""
+    where nothing serves) that is `fit`; raises UsageError where it is not kept or serves already."""
     kept = {number: image for image in images if (number := revision_number(image.labels))}
-    told = ", ".join(str(number) for number in sorted(kept)) or "none"
+    told = ", ".join(str(number) for number in sorted(kept) if fit(number)) or "none"
     if not wanted:
-        older = [number for number in kept if number < (serving or last) and number not in unfit]
+        older = [number for number in kept if number < (serving or last) and fit(number)]
         if not older:
             raise UsageError(
                 "there is no older revision to roll back to",

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import math
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from devbox.config import Config
@@ -28,10 +29,13 @@ _NEVER_QUIET = 30.0
 
 
 class Service:
-    """The serving container of one project; what it does beside the loop runs as tasks of `group`."""
+    """The serving container of one project; what it does beside the loop runs as tasks of `group`. Images of
+    revisions that are not `fit` to serve again are not kept."""
 
-    def __init__(self, tools: Tools, guards: Guards, group: asyncio.TaskGroup) -> None:
-        self._tools, self._guards, self._group = tools, guards, group
+    def __init__(
+        self, tools: Tools, guards: Guards, group: asyncio.TaskGroup, fit: Callable[[int], bool]
+    ) -> None:
+        self._tools, self._guards, self._group, self._fit = tools, guards, group, fit
         self.serving: Serving | None = None
         self._resuming = Resuming(tools, guards, group)
         self._adopted_at = -math.inf
@@ -167,7 +171,7 @@ class Service:
         while (left := min(self._quiet_at, at_latest) - time.monotonic()) > 0:  # noqa: ASYNC110
             await asyncio.sleep(left)
         serving = (self.serving.revision.image,) if self.serving is not None else ()
-        await remove_superseded_images(self._tools.engine, config, serving)
+        await remove_superseded_images(self._tools.engine, config, serving, self._fit)
 
     def _follow(self, serving: Serving) -> None:
         self._guards.watch_app(serving)

@@ -135,7 +135,7 @@ async def _serve(
         state_directory(settings.config.place), lambda problem: bus(ContextNotice(notice=problem))
     )
     hub = Hub()
-    control = Control(engine, lambda: settings.config, hub, lambda: stop.ask("devbox down", 0))
+    control = Control(engine, settings, hub, lambda: stop.ask("devbox down", 0))
     beside = Beside(lambda event: bus(event), environ)
     bus = Bus(stop.renderer, journal, hub, control, stop.notify, beside)
     try:

@@ -63,6 +63,11 @@ class Settings:
         self._refused = ""
         return self.config != former
 
+    @property
+    def refused(self) -> str:
+        """Why what the files hold now is not in force, '' where it is."""
+        return self._refused
+
     def refuse(self, former: Config, reason: str) -> None:
         """Puts the former Config in force again; the refused one is tried again with each `reload`."""
         self.config, self._refused = former, reason

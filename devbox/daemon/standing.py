@@ -33,7 +33,8 @@ class Standing:
 
     `revision` serves, 0 where none does; `building` is the build or revision in the making, 0 where none is.
     `failure` is what the newest save, or the application, ended with, as long as nothing healed it, and
-    `failed` the number of that build or revision. `standby` is true while one waits.
+    `failed` the number of that build or revision. `newest` is the newest build; `rolled_back` is true while
+    an older revision serves since somebody asked for it. `standby` is true while one waits.
     """
 
     project: str = ""
@@ -46,6 +47,8 @@ class Standing:
     failed: int = 0
     failure: Failure | None = None
     paused: bool = False
+    newest: int = 0
+    rolled_back: bool = False
     standby: bool = False
     engine_lost: bool = False
 
@@ -86,7 +89,7 @@ def _(event: SessionStarted, standing: Standing) -> Standing:
 
 @_apply.register
 def _(event: BuildStarted, standing: Standing) -> Standing:
-    return replace(standing, building=event.build)
+    return replace(standing, building=event.build, newest=max(standing.newest, event.build))
 
 
 @_apply.register
@@ -102,6 +105,9 @@ def _(event: BuildFailed, standing: Standing) -> Standing:
 
 @_apply.register
 def _(event: ReleaseFailed, standing: Standing) -> Standing:
+    if event.serving and event.revision < standing.newest:
+        # A rollback or a restart: of the newest save it says nothing.
+        return replace(standing, building=0, revision=event.serving)
     failure = of_release(event.revision, event.failure)
     return replace(standing, building=0, failed=event.revision, failure=failure, revision=event.serving)
 
@@ -116,6 +122,8 @@ def _(event: ReleaseServed, standing: Standing) -> Standing:
         revision=event.revision,
         image=event.image,
         urls=standing.urls or (event.url,),
+        rolled_back=event.strategy == "rollback"
+        or (standing.rolled_back and event.strategy in ("restart", "restarted")),
         # It serves now, or was made from what served before.
         standby=standing.standby and event.strategy in ("restart", "restarted"),
     )

@@ -25,7 +25,7 @@ from devbox.report.glance import known_project
 _TELLS_WITHIN = 5.0
 _AS_TOLD = (
     *("project", "root", "state", "revision", "urls", "container", "image"),
-    *("building", "failed", "failure", "paused", "standby"),
+    *("building", "failed", "failure", "paused", "rolled_back", "settings_refused", "standby"),
 )
 
 
@@ -56,6 +56,8 @@ class Status(BaseModel):
     failed: int = 0
     failure: Mapping[str, Any] | None = None
     paused: bool = False
+    rolled_back: bool = False
+    settings_refused: str = ""
     standby: bool = False
 
 

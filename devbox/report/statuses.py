@@ -38,6 +38,10 @@ class Standing(Protocol):
     def failure(self) -> Mapping[str, Any] | None: ...
     @property
     def paused(self) -> bool: ...
+    @property
+    def rolled_back(self) -> bool: ...
+    @property
+    def settings_refused(self) -> str: ...
 
 
 def status_lines(found: Standing) -> list[str]:
@@ -55,6 +59,11 @@ def status_lines(found: Standing) -> list[str]:
         failure = found.failure
         said.append(f"{PREFIX}the newest save does not serve: {clean(str(failure['what']))}")
         said.extend(reason_lines(str(failure["cause"]), str(failure["hint"])))
+    if found.rolled_back:
+        said.append(f"{PREFIX}rolled back; the next save goes forward again")
+    if found.settings_refused:
+        refused = clean(found.settings_refused)
+        said.append(f"{PREFIX}the settings on disk are refused, the former ones stay: {refused}")
     if found.paused:
         said.append(f"{PREFIX}watching is paused; devbox resume builds what is on disk")
     return said

@@ -39,6 +39,8 @@ class Status(_Model):
     failed: int = Field(description="the build or revision that `failure` is about, 0 where nothing failed")
     failure: Failure | None = Field(description="what the newest save ended with, until that is healed")
     paused: bool = Field(description="changes on disk lead to nothing")
+    rolled_back: bool = Field(description="an older revision serves since somebody asked for it")
+    settings_refused: str = Field(description="why the settings on disk are not in force, '' where they are")
     standby: bool = Field(description="a standby waits for the next change")
     engine: str
     engine_lost: bool

@@ -119,6 +119,8 @@ class Nothing:
             failed=4,
             failure=Failure(what="build 4 failed"),
             paused=False,
+            rolled_back=False,
+            settings_refused="",
             standby=True,
             engine="fake",
             engine_lost=False,

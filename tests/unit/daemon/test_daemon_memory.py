@@ -202,3 +202,11 @@ def test_images_that_nobody_needs(
 ) -> None:
     memory = Memory(tuple(map(container, containers)), tuple(map(image, images)))
     assert superseded_images(memory, [serving], keep) == removed
+
+
+def test_images_that_never_served_take_no_place_of_those_that_did() -> None:
+    memory = Memory((), tuple(map(image, [9, 8, 7, 6, 5, 4, 3])))
+    never = {9, 8, 6, 5}
+    removed = superseded_images(memory, ["image-7"], 2, lambda number: number not in never)
+    # The newest may be about to serve.
+    assert removed == ("image-8", "image-6", "image-5", "image-3")

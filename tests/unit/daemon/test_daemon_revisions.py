@@ -26,7 +26,7 @@ KEPT = [image(number) for number in (7, 6, 5, 4)]
 def test_the_one_before_or_the_one_that_is_named(
     wanted: int, serves: int, unfit: set[int], meant: int
 ) -> None:
-    again = to_roll_back_to(wanted, KEPT, serves, 8, unfit)
+    again = to_roll_back_to(wanted, KEPT, serves, 8, lambda number: number not in unfit)
     assert (again.revision.number, again.revision.image, again.why) == (meant, f"image-{meant}", Why.ROLLBACK)
 
 
@@ -36,7 +36,7 @@ def test_the_one_before_or_the_one_that_is_named(
 )
 def test_what_cannot_be_meant_says_what_is_kept(wanted: int, serves: int, says: str) -> None:
     with pytest.raises(UsageError, match=says) as caught:
-        to_roll_back_to(wanted, KEPT, serves, 8, set())
+        to_roll_back_to(wanted, KEPT, serves, 8, lambda _: True)
     assert caught.value.cause == "kept: 4, 5, 6, 7"
 
 

@@ -62,6 +62,21 @@ def test_nothing_serves_after_a_first_failure_or_an_exit() -> None:
     assert (ended.state, ended.revision) == ("failed", 0)
 
 
+def test_a_rollback_is_told_until_the_next_save_serves() -> None:
+    back = (served(1), BuildStarted(build=2, cause="a"), served(2), served(1, "rollback"))
+    assert after(*back).rolled_back
+    assert after(*back, served(1, "restart")).rolled_back
+    assert not after(*back, served(3)).rolled_back
+
+
+def test_a_rollback_that_failed_says_nothing_of_the_newest_save() -> None:
+    saved = (served(1), BuildStarted(build=2, cause="a"), served(2))
+    failed = after(*saved, ReleaseFailed(revision=1, failure=WHY, serving=2))
+    assert (failed.failed, failed.failure, failed.revision) == (0, None, 2)
+    nothing = after(*saved, ReleaseFailed(revision=1, failure=WHY))
+    assert (nothing.state, nothing.failed) == ("failed", 1)
+
+
 def test_a_standby_is_gone_once_it_serves() -> None:
     ready = StandbyChanged(revision=1, ready=True)
     assert after(served(1), ready).standby
