@@ -117,6 +117,23 @@ def events(
     run(act)
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"devbox {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def devbox(
+    asked: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version."),
+    ] = False,
+) -> None:
+    """Save a file; the same URL answers with the new code, out of a really rebuilt image."""
+    del asked
+
+
 @app.command()
 def version() -> None:
     """Print the version.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from devbox.daemon.orders import Await, Outcome, Rollback
 from devbox.engine.fake import Behaviour, FakeBuild
 from devbox.engine.values import ExecResult
 from devbox.events import (
@@ -214,3 +215,29 @@ async def test_the_limit_is_named_where_memory_ran_out(running: Running) -> None
     assert exited.problems[0].message == "revision 2 was killed: out of memory (limit 64 MB)"
     assert exited.problems[0].file == "devbox.toml"
     assert len(running.of(AppOutOfMemory)) == 1
+
+
+async def test_who_waits_is_told_that_the_settings_on_disk_are_not_in_force(running: Running) -> None:  # noqa: F811
+    await running.served(1)
+    assert await running.loop.order(Await()) == Outcome(True, 1)
+    running.save("devbox.toml", "prots = 1\n")
+    for _ in range(2):
+        told = await running.loop.order(Await())
+        assert isinstance(told, Outcome)
+        assert told.failure is not None
+        assert (told.serves, told.revision) == (False, 1)
+        assert "unknown setting 'prots'" in str(told.failure)
+    running.save("devbox.toml", "# mended\n")
+    assert await running.loop.order(Await()) == Outcome(True, 1)
+
+
+async def test_a_rollback_passes_over_what_never_served(running: Running) -> None:  # noqa: F811
+    await running.served(1)
+    ends = Behaviour(text="two", exits=3)
+    running.engine.builds.insert(0, FakeBuild(behaviour=ends))
+    running.save("main.py", "two\n")
+    await until(lambda: running.of(ReleaseFailed))
+    running.save("main.py", "three\n")
+    await running.served(3)
+    assert await running.loop.order(Rollback()) == 1
+    await until(lambda: running.of(ReleaseServed)[-1].strategy == "rollback")
