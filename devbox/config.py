@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from devbox.compose.files import compose_files
 from devbox.compose.values import Compose, Composed, Wanted
 from devbox.errors import ConfigError
 from devbox.model import PortMapping, SecretSource, VolumeMount
@@ -177,10 +178,12 @@ def _composed(
 ) -> Composed | None:
     if not settings.compose:
         return None
-    # Reading YAML takes its time to import, and most projects have none.
+    wanted = Wanted(settings.compose_file, settings.profiles, settings.service, beside_others)
+    if not compose_files(root, wanted, environ):
+        return None
+    # YAML and the rest take their time to import, and most projects have none.
     from devbox.compose.read import read
 
-    wanted = Wanted(settings.compose_file, settings.profiles, settings.service, beside_others)
     return read(root, wanted, environ)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.bars import IDLE_MEGABYTES, IDLE_SHARE, Bar
 from bench.contestants.devbox import DEVBOX, remove_images
-from bench.figures import failed
+from bench.figures import Request, failed
 from bench.idle import SETTLES, Idle, watch
 from bench.load import Load
 from bench.machine import this_machine
@@ -56,6 +56,7 @@ class Soak:
         self._follower = Follower(self._running.client)
         self._company = Company(self._running)
         self._samples: list[Sample] = []
+        self._requests: list[Request] = []
         self._idle: dict[str, Idle] = {}
         self._began = self._took = 0.0
 
@@ -71,7 +72,7 @@ class Soak:
             async with self._follower:
                 await self._follower.standing_by(0, STANDBY_BOUND)
                 await self._rest("before", processes)
-                steps, load = await self._rebuilds(processes, status.urls[0])
+                steps = await self._rebuilds(processes, status.urls[0])
                 await self._rest("after", processes)
             bars = await self._bars()
             said = self._running.said
@@ -96,8 +97,8 @@ class Soak:
             strategies=follower.strategies,
             reasons=follower.reasons,
             clients=self._company.came,
-            requests=len(load.requests),
-            failed=failed(load.requests, kept=False) + failed(load.requests, kept=True),
+            requests=len(self._requests),
+            failed=failed(self._requests, kept=False) + failed(self._requests, kept=True),
             surprises=steps.surprises,
             idle=self._idle,
             bars=bars,
@@ -107,18 +108,22 @@ class Soak:
             machine=await this_machine(),
         )
 
-    async def _rebuilds(self, processes: dict[str, int], url: str) -> tuple[Steps, Load]:
+    async def _rebuilds(self, processes: dict[str, int], url: str) -> Steps:
         await self._company.open()
         self._began = time.monotonic()
         steps = Steps(self._running, self._follower, self._company, url)
-        async with Load(url, REQUEST_EVERY) as load:
-            for number in range(1, self._extent.rebuilds + 1):
-                await steps.step(number)
-                if number % self._extent.every == 0 or number == self._extent.rebuilds:
-                    await self._look(number, processes)
+        rebuilds, every = self._extent.rebuilds, self._extent.every
+        for first in range(1, rebuilds + 1, every):
+            last = min(first + every - 1, rebuilds)
+            # Nobody asks during a look: connections that clients keep would count as the gate's.
+            async with Load(url, REQUEST_EVERY) as load:
+                for number in range(first, last + 1):
+                    await steps.step(number)
+            self._requests += load.requests
+            await self._look(last, processes)
         self._took = time.monotonic() - self._began
         await self._company.close()
-        return steps, load
+        return steps
 
     async def _look(self, number: int, processes: dict[str, int]) -> None:
         await self._company.leave()

@@ -61,7 +61,7 @@ class Steps:
         if isinstance(served, ReleaseServed):
             await self._answers_with(number, self._answers.get(served.revision, ""))
         else:
-            self._surprise(number, f"{what.value} failed")
+            self._surprise(number, f"{what.value}: {served.model_dump_json()}")
 
     async def _rebuild(self, number: int) -> None:
         what = change(number)
@@ -87,7 +87,11 @@ class Steps:
         await self._answers_with(number, self._answer)
         if waited.result == "serving":
             latest = (await self._client.status()).last
-            await self._follower.standing_by(latest, STANDBY_BOUND)
+            try:
+                await self._follower.standing_by(latest, STANDBY_BOUND)
+            except TimeoutError:
+                # One that could not be made is not tried again until the next change.
+                self.done["no standby"] += 1
 
     async def _outcome(self, number: int, after: int) -> Event:
         def tells(event: Event) -> bool:

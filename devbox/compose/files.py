@@ -1,22 +1,18 @@
-"""Which files a compose project is read from, so that a change of any of them is seen."""
+"""Which files a compose project is read from."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from devbox.compose.values import Wanted
 
 # The names that Compose looks for, in its order.
 NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
-_OVERRIDES = tuple(
+OVERRIDES = tuple(
     f"{stem}.override.{ending}" for stem in ("compose", "docker-compose") for ending in ("yml", "yaml")
 )
-_VARIABLES = ".env"
 _FILES_VARIABLE = "COMPOSE_FILE"
 _SEPARATOR_VARIABLE = "COMPOSE_PATH_SEPARATOR"
 
@@ -31,50 +27,4 @@ def compose_files(root: Path, wanted: Wanted, environ: Mapping[str, str]) -> tup
     found = next((root / name for name in NAMES if (root / name).is_file()), None)
     if found is None:
         return ()
-    return (found, *(root / name for name in _OVERRIDES if (root / name).is_file()))
-
-
-def watched(root: Path, files: Iterable[Path]) -> tuple[Path, ...]:
-    """`files`, those that they include, extend or take variables from, and those whose appearance would
-    change which are read."""
-    found: dict[Path, None] = {}
-    fresh = list(files)
-    while fresh:
-        path = fresh.pop()
-        if path not in found:
-            found[path] = None
-            fresh += _named_in(path)
-    beside = (root / name for name in (*NAMES, *_OVERRIDES, _VARIABLES))
-    return tuple(dict.fromkeys((*found, *beside)))
-
-
-def _named_in(path: Path) -> Iterator[Path]:
-    """The files that a compose file leads to, as far as it names them without variables: Compose itself does
-    not tell which they are."""
-    try:
-        content = yaml.safe_load(path.read_bytes())
-    except (OSError, yaml.YAMLError):
-        return
-    if not isinstance(content, dict):
-        return
-    for entry in _items(content.get("include")):
-        for key in ("path", "env_file") if isinstance(entry, dict) else ("",):
-            yield from _beside(path, entry[key] if key and key in entry else entry if not key else None)
-    services = content.get("services")
-    for service in services.values() if isinstance(services, dict) else ():
-        if not isinstance(service, dict):
-            continue
-        extends = service.get("extends")
-        yield from _beside(path, extends.get("file") if isinstance(extends, dict) else None)
-        for entry in _items(service.get("env_file")):
-            yield from _beside(path, entry.get("path") if isinstance(entry, dict) else entry)
-
-
-def _beside(path: Path, names: Any) -> Iterator[Path]:
-    for name in _items(names):
-        if isinstance(name, str) and "$" not in name:
-            yield Path(os.path.normpath(path.parent / name))
-
-
-def _items(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]
+    return (found, *(root / name for name in OVERRIDES if (root / name).is_file()))

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from devbox.compose.choice import choose
-from devbox.compose.files import compose_files, watched
+from devbox.compose.files import compose_files
+from devbox.compose.leads import watched
 from devbox.compose.program import resolve
 from devbox.compose.translate import translate
 from devbox.compose.values import Compose, Composed, Wanted

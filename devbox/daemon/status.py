@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,13 +14,15 @@ from devbox.config import Config
 from devbox.daemon.api.ask import ask
 from devbox.daemon.known import config_of
 from devbox.daemon.lock import holder, runtime_directories, runtime_directory, state_directory_of
-from devbox.engine.values import ContainerFacts
 from devbox.errors import DevboxError
 from devbox.gate import client as gates
 from devbox.gate.wire import RouteState
 from devbox.model import Backend, PortMapping
 from devbox.release.ports import browser_url
 from devbox.report.glance import known_project
+
+if TYPE_CHECKING:
+    from devbox.engine.values import ContainerFacts
 
 _TELLS_WITHIN = 5.0
 _AS_TOLD = (

@@ -45,6 +45,8 @@ def test_status_imports_only_what_asks_the_engine(tmp_path: Path, monkeypatch: p
     found = _imported("status", str(tmp_path))
     assert {"devbox.daemon.status", "docker"} <= found
     assert found.isdisjoint({"rich", "uvloop", "watchfiles", "httptools", "google.protobuf", "psutil"})
+    # The folder has no compose file.
+    assert found.isdisjoint({"yaml", "devbox.compose.read"})
     assert found.isdisjoint(
         {"devbox.events", "devbox.report.plain", "devbox.daemon.loop", "devbox.build.plan"}
     )

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from devbox.compose.files import compose_files, watched
+from devbox.compose.files import compose_files
+from devbox.compose.leads import watched
 from devbox.compose.values import Wanted
 
 
