@@ -124,13 +124,12 @@ def _print_version(asked: bool) -> None:
 
 
 @app.callback()
-def devbox(
+def _devbox(
     asked: Annotated[
         bool,
         typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version."),
     ] = False,
 ) -> None:
-    """Save a file; the same URL answers with the new code, out of a really rebuilt image."""
     del asked
 
 

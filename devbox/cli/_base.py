@@ -15,6 +15,7 @@ from devbox.place import canonical, split
 
 app = typer.Typer(
     name="devbox",
+    help="Save a file; the same URL answers with the new code, out of a really rebuilt image.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
