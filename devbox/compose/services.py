@@ -51,7 +51,9 @@ def standing(states: Collection[State], services: Sequence[str], jobs: Collectio
             elif state.health == "unhealthy" and state.state == "running":
                 failed.append((service, "is unhealthy"))
             elif state.state in _PENDING or (
-                state.state == "running" and (service in jobs or state.health == "starting")
+                # One that is just ending runs still, as Compose tells it, and has a status already.
+                state.state == "running"
+                and (service in jobs or state.health == "starting" or state.exit_status)
             ):
                 waiting.append(service)
     return Standing(tuple(dict.fromkeys(waiting)), tuple(dict(failed).items()))

@@ -63,7 +63,7 @@ def test_what_is_broken_is_told_with_the_next_step(folder: Path, engine: docker.
     assert base["state"] == "warning"
     assert "could not be asked" in base["text"]
     assert "docker pull 127.0.0.1:1/nothing:here" in base["next_step"]
-    assert "COPY requirements.txt ./" in found["cache order"][0]["next_step"]
+    assert "copy requirements.txt before the source" in found["cache order"][0]["next_step"]
     assert found["context"][1]["next_step"] == "add to .dockerignore the line .git"
     assert found["secrets"][0]["text"] == ".env goes into the build: COPY . . (line 2)"
     assert f"\nfailure  ports: {ports['text']}\n         next: {ports['next_step']}\n" in plain.stdout

@@ -18,6 +18,7 @@ from tests.unit.compose.fake import FakeDocker
         ([State("db", "running", "healthy")], Standing()),
         ([State("db", "running", "starting")], Standing(waiting=("db",))),
         ([State("db", "running", "unhealthy")], Standing(failed=(("db", "is unhealthy"),))),
+        ([State("db", "running", exit_status=3)], Standing(waiting=("db",))),
         ([State("db", "restarting", exit_status=1)], Standing(waiting=("db",))),
         ([State("db", "exited")], Standing()),
         ([State("db", "exited", exit_status=3)], Standing(failed=(("db", "exited with status 3"),))),
