@@ -14,7 +14,6 @@ import pytest
 from scripts import compose
 from tests.e2e.compose_project import (
     ADD_PRICES,
-    SETTINGS,
     services_image,
     write_compose_project,
     write_several_services,
@@ -150,7 +149,8 @@ def test_a_service_that_cannot_start_is_named_with_what_it_wrote(shop: Path, sta
 
 
 def test_a_service_that_is_added_while_devbox_runs_is_started(shop: Path, start: StartUp) -> None:
-    (shop / "devbox.toml").write_text(SETTINGS)
+    # What is part of the build context is built, whatever else it is.
+    (shop / ".dockerignore").write_text("compose.yaml\n")
     up = start(port="")
     up.served(bound=300)
     up.wait_for("services.ready", services=["checks"])
