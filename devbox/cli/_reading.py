@@ -46,14 +46,10 @@ def status(
 
             return read_all()
 
-        from devbox.daemon.known import all_configs_of
-        from devbox.daemon.status import read_status
-
-        configs = all_configs_of(path, os.environ)
+        from devbox.daemon.status import read_statuses
 
         async def read() -> int:
-            for config in configs:
-                found = await read_status(config)
+            for found in await read_statuses(path, os.environ):
                 for line in [found.model_dump_json()] if as_json else status_lines(found):
                     typer.echo(line)
             return 0

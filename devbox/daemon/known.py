@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from devbox.config import Config, defaults, load, unread
-from devbox.daemon.lock import runtime_directories, runtime_directory, state_directory, state_directory_of
+from devbox.daemon.lock import runtime_directory, state_directory
+from devbox.daemon.running import running_services
 from devbox.errors import ConfigError, SeveralServices
 from devbox.place import place_of, split
 from devbox.report.glance import known_project, known_projects
@@ -58,7 +59,7 @@ def all_configs_of(root: Path, environ: Mapping[str, str]) -> tuple[Config, ...]
     if split(root)[1]:
         return found
     known = {config.place for config in found}
-    running = (place for place in map(Path, _places()) if split(place)[0] == found[0].root)
+    running = running_services(found[0].root)
     return (*found, *(config_of(place, environ) for place in running if place not in known))
 
 
@@ -67,8 +68,3 @@ def services_known(root: Path) -> tuple[str, ...]:
     folder = root.resolve()
     known = (Path(project.root) for project in known_projects(state_directory(root).parent))
     return tuple(str(place) for place in known if split(place)[1] and split(place)[0] == folder)
-
-
-def _places() -> list[str]:
-    known = (known_project(state_directory_of(directory)) for directory in runtime_directories())
-    return sorted(project.root for project in known if project is not None and ":" in project.root)

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from devbox.config import Config
 from devbox.daemon.api.ask import ask
-from devbox.daemon.known import config_of
 from devbox.daemon.lock import holder, runtime_directories, runtime_directory, state_directory_of
+from devbox.daemon.running import running_services
 from devbox.errors import DevboxError
 from devbox.gate import client as gates
 from devbox.gate.wire import RouteState
 from devbox.model import Backend, PortMapping
+from devbox.place import split
 from devbox.release.ports import browser_url
 from devbox.report.glance import known_project
 
 if TYPE_CHECKING:
+    from devbox.config import Config
     from devbox.engine.values import ContainerFacts
 
 _TELLS_WITHIN = 5.0
@@ -63,15 +64,23 @@ class Status(BaseModel):
     standby: bool = False
 
 
+async def read_statuses(root: Path, environ: Mapping[str, str]) -> tuple[Status, ...]:
+    """The status of the project in `root`, and of those of the folder's services besides that a devbox runs,
+    or left running; raises ConfigError, and EngineError where the engine cannot be asked."""
+    if split(root)[1] or not running_services(root):
+        told = await _told_of(runtime_directory(root))
+        if told is not None:
+            return (told,)
+    # What the settings say takes a sixth of a status's time to import, and a running devbox knows it.
+    from devbox.daemon.known import all_configs_of
+
+    return tuple([await read_status(config) for config in all_configs_of(root, environ)])
+
+
 async def read_status(config: Config) -> Status:
     """The project's status; raises EngineError where the engine cannot be asked."""
     directory = runtime_directory(config.place)
-    daemon = holder(directory)
-    if daemon is not None:
-        told = await _told(directory, daemon)
-        if told is not None:
-            return told
-    return await _found(config, directory, daemon)
+    return await _told_of(directory) or await _found(config, directory, holder(directory))
 
 
 async def read_every_status() -> tuple[Status, ...]:
@@ -88,11 +97,18 @@ async def _one_of_all(directory: Path) -> Status | None:
     known = known_project(state_directory_of(directory))
     if known is None:
         return None
+    from devbox.daemon.known import config_of
+
     try:
         found = await _found(config_of(Path(known.root), os.environ), directory, None)
     except DevboxError:
         return None
     return found if found.state != "stopped" else None
+
+
+async def _told_of(directory: Path) -> Status | None:
+    daemon = holder(directory)
+    return await _told(directory, daemon) if daemon is not None else None
 
 
 async def _told(directory: Path, daemon: int) -> Status | None:
@@ -103,7 +119,8 @@ async def _told(directory: Path, daemon: int) -> Status | None:
         return None
     failure = told["failure"]
     return Status(
-        **{name: told[name] for name in _AS_TOLD},
+        # One that was started before an upgrade does not tell what it knew nothing of.
+        **{name: told[name] for name in _AS_TOLD if name in told},
         reason=_sentence(failure) if failure and told["state"] == "failed" else "",
         daemon=daemon,
         gate=(await _gate(directory))[1],

@@ -11,7 +11,7 @@ import pytest
 _HEAVY = {"asyncio", "docker", "pydantic", "requests", "rich", "uvloop", "watchfiles"}
 
 
-def _imported(*arguments: str) -> set[str]:
+def imported(*arguments: str) -> set[str]:
     """The modules that a command has imported by its end."""
     script = (
         "import sys\n"
@@ -27,14 +27,14 @@ def _imported(*arguments: str) -> set[str]:
 
 
 def test_help_imports_nothing_heavy() -> None:
-    found = _imported("--help")
+    found = imported("--help")
     assert "devbox.cli" in found
     assert found.isdisjoint(_HEAVY)
 
 
 @pytest.mark.parametrize("arguments", [("up", "--help"), ("doctor", "--help"), ("version",)])
 def test_what_needs_no_settings_reads_none(arguments: tuple[str, ...]) -> None:
-    found = _imported(*arguments)
+    found = imported(*arguments)
     # typer itself reads arguments with pydantic.
     assert found.isdisjoint((_HEAVY - {"asyncio", "pydantic"}) | {"devbox.config", "devbox.events"})
 
@@ -42,7 +42,7 @@ def test_what_needs_no_settings_reads_none(arguments: tuple[str, ...]) -> None:
 def test_status_imports_only_what_asks_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    found = _imported("status", str(tmp_path))
+    found = imported("status", str(tmp_path))
     assert {"devbox.daemon.status", "docker"} <= found
     assert found.isdisjoint({"rich", "uvloop", "watchfiles", "httptools", "google.protobuf", "psutil"})
     # The folder has no compose file.
@@ -60,7 +60,7 @@ def test_what_reads_the_journal_needs_no_engine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, arguments: tuple[str, ...]
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    found = _imported(*arguments, str(tmp_path))
+    found = imported(*arguments, str(tmp_path))
     assert module in found
     assert found.isdisjoint({"docker", "requests", "rich", "watchfiles", "devbox.daemon.loop"})
 
@@ -68,6 +68,6 @@ def test_what_reads_the_journal_needs_no_engine(
 def test_advice_needs_no_engine_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     (tmp_path / "Dockerfile").write_text("FROM python:3.13-slim\n")
-    found = _imported("explain", str(tmp_path))
+    found = imported("explain", str(tmp_path))
     assert "devbox.build.advice" in found
     assert found.isdisjoint({"docker", "requests", "rich", "uvloop", "grpclib", "devbox.daemon.loop"})
