@@ -12,8 +12,8 @@ from pathlib import Path
 from bench.contestants.devbox import DevboxUp
 
 STANDBY_BOUND = 30.0
-# What the first minute still does: images tidied, files younger than 2 s looked at again.
-SETTLES = 5.0
+# What is still done for the last save: images tidied, young files looked at, events asked for most often.
+SETTLES = 15.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from scripts.engine import Engine as RawEngine
 
 REQUEST_EVERY = 0.1
 RESTS_WITHIN = 40.0
+ENDS_WITHIN = 5.0
 ASK_AGAIN = 0.2
 
 
@@ -83,7 +84,7 @@ class Soak:
                 await self._running.down()
                 _, kept = await self._probe.counts()
                 await remove_images(self._running.project)
-        left = [*await self._probe.left(), *leftovers.left(self._running.sockets, status.urls[0])]
+        left = [*await self._probe.left(), *await self._left(status.urls[0])]
         if (more := descriptors(os.getpid()) - own) > 0:
             left.append(f"{more} file descriptors of its clients")
         follower = self._follower
@@ -142,6 +143,14 @@ class Soak:
             if containers <= CONTAINERS and images < IMAGES:
                 return
             await asyncio.sleep(ASK_AGAIN)
+
+    async def _left(self, url: str) -> tuple[str, ...]:
+        """What is left once there was time to end: `devbox down` waits for the lock, not for the process."""
+        end = time.monotonic() + ENDS_WITHIN
+        # There is nothing to be woken by.
+        while (left := leftovers.left(self._running.sockets, url)) and time.monotonic() < end:  # noqa: ASYNC110
+            await asyncio.sleep(ASK_AGAIN)
+        return left
 
     async def _rest(self, when: str, processes: dict[str, int]) -> None:
         await asyncio.sleep(SETTLES)
