@@ -38,8 +38,9 @@ def _named_in(path: Path) -> Iterator[Path]:
     if not isinstance(content, dict):
         return
     for entry in _items(content.get("include")):
-        for key in ("path", "env_file") if isinstance(entry, dict) else ("",):
-            yield from _beside(path, entry[key] if key and key in entry else entry if not key else None)
+        names = (entry.get("path"), entry.get("env_file")) if isinstance(entry, dict) else (entry,)
+        for name in names:
+            yield from _beside(path, name)
     services = content.get("services")
     for service in services.values() if isinstance(services, dict) else ():
         if not isinstance(service, dict):

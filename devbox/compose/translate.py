@@ -12,6 +12,7 @@ from typing import Any
 
 from devbox.compose.values import Named, Sync
 from devbox.errors import ConfigError
+from devbox.notation_run import parse_duration
 
 # What is dealt with elsewhere: which services start when, and what the others are.
 _ELSEWHERE = {"depends_on", "profiles", "env_file"}
@@ -64,7 +65,7 @@ class _Translator:
             "healthcheck": self._health,
             "extra_hosts": self._hosts,
             "stop_signal": self._as("stop_signal", str),
-            "stop_grace_period": self._as("stop_grace", seconds),
+            "stop_grace_period": self._as("stop_grace", lambda text: parse_duration(text, "stop_grace")),
             "labels": self._as("labels", dict),
             "develop": self._develop,
         }
@@ -208,7 +209,7 @@ class _Translator:
             settings["health_cmd"] = test[1] if test[0] == "CMD-SHELL" else tuple(test[1:])
         for name in ("interval", "timeout", "start_period"):
             if health.get(name):
-                settings[f"health_{name}"] = seconds(health[name])
+                settings[f"health_{name}"] = parse_duration(health[name], f"health_{name}")
         if health.get("retries"):
             settings["health_retries"] = int(health["retries"])
         self._leave_rest(
@@ -243,20 +244,3 @@ def _port(port: Mapping[str, Any]) -> str:
     where = f"[{address}]:" if ":" in address else f"{address}:" if address else ""
     published = str(port.get("published") or "0").partition("-")[0]
     return f"{where}{published}:{port['target']}/{port.get('protocol', 'tcp')}"
-
-
-def seconds(text: str) -> float:
-    """A duration as Compose prints it ("1m30s", "500ms") in seconds."""
-    total, number = 0.0, ""
-    unit = ""
-    units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-    for position, sign in enumerate(text):
-        if sign.isdigit() or sign == ".":
-            number += sign
-            continue
-        unit += sign
-        following = text[position + 1 : position + 2]
-        if not following or following.isdigit():
-            total += float(number) * units[unit]
-            number = unit = ""
-    return total

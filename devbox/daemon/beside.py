@@ -45,7 +45,7 @@ class Beside:
         if isinstance(event, ReleaseServed) and not self._serves:
             self._serves = True
             if self._config is not None and self._config.compose is not None:
-                self._begin(self._config, self._config.compose.after)
+                self._begin(self._config, self._config.compose, self._config.compose.after)
 
     async def begin(self, config: Config, source: Source) -> None:
         """Returns once what the developed service, built from `source`, may need is ready; raises
@@ -64,7 +64,7 @@ class Beside:
             return
         if former is None or former.compose is None or former.compose.digest != config.compose.digest:
             after = config.compose.after if self._serves else ()
-            self._begin(config, (*config.compose.before, *after))
+            self._begin(config, config.compose, (*config.compose.before, *after))
 
     async def close(self) -> None:
         """Ends what is under way."""
@@ -72,9 +72,9 @@ class Beside:
             self._task.cancel()
             await asyncio.wait({self._task})
 
-    def _begin(self, config: Config, services: Sequence[str]) -> None:
-        if config.compose is not None and services:
-            self._task = asyncio.create_task(self._in_turn(self._task, config, config.compose, services))
+    def _begin(self, config: Config, compose: Compose, services: Sequence[str]) -> None:
+        if services:
+            self._task = asyncio.create_task(self._in_turn(self._task, config, compose, services))
 
     async def _in_turn(
         self, former: asyncio.Task[None] | None, config: Config, compose: Compose, services: Sequence[str]

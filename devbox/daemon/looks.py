@@ -108,18 +108,18 @@ class Looks:
 
     def _settle(self) -> None:
         """Answers those who wait for what is on disk to serve, where that is certain."""
+        waiters = self._parts.agenda.waiters
         latest = self._course.latest.identity if self._course.latest is not None else None
         failure, given_up = self._course.given_up, None
-        refused = self._parts.project.refused
         if self._parts.inflight.identity is None:
-            if refused:
-                failure = Failure(what=f"the settings on disk are refused: {refused}", hint=_FORMER)
-                self._parts.agenda.waiters.unusable(self._parts.service.number, failure)
-            if self._parts.agenda.paused:
+            if refused := self._parts.project.refused:
+                what = f"the settings on disk are refused: {refused}"
+                waiters.unusable(self._parts.service.number, Failure(what=what, hint=_FORMER))
+            elif self._parts.agenda.paused:
                 failure, given_up = _PAUSED, latest
             elif latest == self._course.attempted:
                 given_up = latest
-        self._parts.agenda.waiters.settle(self._parts.service.serving, given_up=given_up, failure=failure)
+        waiters.settle(self._parts.service.serving, given_up=given_up, failure=failure)
 
     def _stand_by(self) -> None:
         """Has a standby of what serves wait for the next change."""

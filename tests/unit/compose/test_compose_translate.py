@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devbox.compose.translate import Translation, seconds, translate
+from devbox.compose.translate import Translation, translate
 from devbox.compose.values import Named, Sync
 from devbox.errors import ConfigError
+from devbox.notation_run import parse_duration
 
 
 def translated(tmp_path: Path, service: dict[str, Any], **project: Any) -> Translation:
@@ -166,10 +167,12 @@ def test_what_is_watched(tmp_path: Path) -> None:
     [("5s", 5.0), ("1m0s", 60.0), ("1h2m3.5s", 3723.5), ("500ms", 0.5), ("1m500ms", 60.5), ("0s", 0.0)],
 )
 def test_durations(text: str, value: float) -> None:
-    assert seconds(text) == pytest.approx(value)
+    assert parse_duration(text, "stop_grace") == pytest.approx(value)
 
 
 @given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59), st.integers(0, 999))
 def test_durations_of_all_units(hours: int, minutes: int, whole: int, milliseconds: int) -> None:
     text = f"{hours}h{minutes}m{whole}s{milliseconds}ms"
-    assert seconds(text) == pytest.approx(hours * 3600 + minutes * 60 + whole + milliseconds / 1000)
+    assert parse_duration(text, "stop_grace") == pytest.approx(
+        hours * 3600 + minutes * 60 + whole + milliseconds / 1000
+    )
