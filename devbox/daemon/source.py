@@ -18,6 +18,7 @@ from devbox.digest import file_digest
 from devbox.errors import ConfigError, DockerfileError, NotRecognised
 from devbox.generate import Generated
 from devbox.model import Entry
+from devbox.settings import read_settings_file
 from devbox.watch import Watcher
 
 _OUTSIDE_NAME = ".devbox.Dockerfile"
@@ -54,7 +55,9 @@ class Settings:
             return False
         self._seen = stamp
         try:
-            former, self.config = self.config, load(self._place, self._flags, self._environ)
+            now = load(self._place, self._flags, self._environ)
+            _refuse_lost_compose(self.config, now)
+            former, self.config = self.config, now
         except ConfigError as error:
             said, self._refused = self._refused, str(error)
             if changed or said != self._refused:
@@ -75,6 +78,20 @@ class Settings:
     def _stamp(self) -> dict[Path, bytes | None]:
         """The content of every file that the Config comes from, as far as the Config in force names them."""
         return {path: _content(path) for path in self.config.watched_files}
+
+
+def _refuse_lost_compose(former: Config, now: Config) -> None:
+    """Raises ConfigError where the compose project has gone though nobody set it aside: a file that is being
+    saved is missing or half there for a moment, and what runs would lose its services and be watched no more.
+    """
+    if former.compose is None or now.compose is not None:
+        return
+    if read_settings_file(now.root)[0].get("compose", True):
+        raise ConfigError(
+            f"service '{former.compose.service}' of {former.compose.file} is gone",
+            cause="the file is not there, or builds nothing, while devbox runs what it described",
+            hint="put it back, or set compose = false",
+        )
 
 
 def _content(path: Path) -> bytes | None:

@@ -13,6 +13,7 @@ from devbox.daemon.source import Settings, read_source
 from devbox.daemon.template import Template
 from devbox.errors import ConfigError, DockerfileError
 from devbox.watch import Watcher
+from tests.unit.compose.fake import FakeDocker
 
 
 def write(root: Path, text: str, name: str = "devbox.toml") -> None:
@@ -89,6 +90,50 @@ def test_a_bad_change_is_said_once_and_the_former_settings_stay(tmp_path: Path) 
     assert settings.reload() is False
     write(tmp_path, 'target = "two"\n')
     assert settings.reload() is True
+
+
+@pytest.mark.parametrize("half", ["missing", "cut off", "others"])
+def test_a_compose_file_that_is_half_saved_leaves_its_project_in_force(tmp_path: Path, half: str) -> None:
+    """An editor removes or empties a file before it writes, and what is there by then may even be valid."""
+    docker, root = FakeDocker(tmp_path / "docker"), tmp_path / "shop"
+    root.mkdir()
+    file = root / "compose.yaml"
+    others: dict[str, Any] = {"name": "shop", "services": {"db": {"image": "pg"}}}
+    api = {"build": {"context": str(root), "dockerfile": "Dockerfile"}, "working_dir": "/one"}
+    whole: dict[str, Any] = {"name": "shop", "services": {"api": api, **others["services"]}}
+    docker.answers("config", out=whole)
+    write(root, "services: whole\n", file.name)
+    settings = Settings(root, {}, docker.environ)
+    if half == "missing":
+        file.unlink()
+    else:
+        write(root, "services:\n", file.name)
+        answer: dict[str, Any] = (
+            {"out": others} if half == "others" else {"err": "services must be a mapping", "status": 1}
+        )
+        docker.answers("config", **answer)
+    with pytest.raises(ConfigError, match=r"compose\.yaml"):
+        settings.reload()
+    assert settings.config.compose is not None
+    assert settings.refused
+    assert settings.reload() is False
+    whole["services"]["api"]["working_dir"] = "/two"
+    docker.answers("config", out=whole)
+    write(root, "services: whole again\n", file.name)
+    assert settings.reload() is True
+    assert (settings.config.workdir, settings.refused) == ("/two", "")
+
+
+def test_a_compose_file_can_be_set_aside_while_devbox_runs(tmp_path: Path) -> None:
+    docker, root = FakeDocker(tmp_path / "docker"), tmp_path / "shop"
+    root.mkdir()
+    write(root, "services: {}\n", "compose.yaml")
+    docker.answers("config", out={"name": "shop", "services": {"api": {"build": {"context": str(root)}}}})
+    settings = Settings(root, {}, docker.environ)
+    assert settings.config.compose is not None
+    write(root, "compose = false\n")
+    assert settings.reload() is True
+    assert settings.config.compose is None
 
 
 def test_settings_are_those_of_the_path_whatever_becomes_of_the_folder(
