@@ -22,6 +22,7 @@ from devbox.notation import (
     parse_secret,
     parse_volume,
     read_env_file,
+    refuse_names,
     resolve_assignments,
     secret_source,
 )
@@ -152,6 +153,12 @@ def load(root: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Co
             f"{root} has no service '{service}'",
             cause="it has no compose file that builds one",
         )
+    if settings.service and settings.compose and composed is None:
+        raise ConfigError(
+            f"service '{settings.service}' is of no compose file",
+            cause=f"{root} has none",
+            hint="take the setting or --service out, or name the file: -f FILE",
+        )
     if composed is not None:
         compose, file = composed.compose, composed.compose.file
         sources |= {name: file for name in composed.settings if sources[name] == "default"}
@@ -243,6 +250,8 @@ def _resolve(
     if settings.health_path and not settings.health_path.startswith("/"):
         raise ConfigError(f"health_path '{settings.health_path}' does not start with /")
     env_files = tuple(_env_file(name, root) for name in settings.env_file)
+    refuse_names(settings.environment, "environment")
+    refuse_names(settings.build_args, "build_args")
     environment: dict[str, str] = {}
     for path in env_files:
         environment |= read_env_file(path, environ)

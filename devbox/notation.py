@@ -8,7 +8,7 @@ import ipaddress
 import os
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -155,6 +155,17 @@ def parse_assignment(text: str, what: str) -> tuple[str, str | None]:
             hint=f"write {what} NAME=value",
         )
     return name, value if equals else None
+
+
+def refuse_names(names: Iterable[str], setting: str) -> None:
+    """Raises ConfigError for the name of a variable that no environment can hold, as a table may have it."""
+    for name in names:
+        if not _VARIABLE.fullmatch(name):
+            raise ConfigError(
+                f"{setting} '{name}' cannot be used",
+                cause="the name of a variable has no '=' and does not begin with a space",
+                hint=f'write NAME = "value" below [{setting}]',
+            )
 
 
 def resolve_assignments(texts: tuple[str, ...], what: str, environ: Mapping[str, str]) -> dict[str, str]:

@@ -165,8 +165,8 @@ def parse_restart(text: str) -> RestartPolicy:
     return RestartPolicy(match["name"], int(match["retries"] or 0))
 
 
-def parse_host(text: str) -> tuple[str, str]:
-    """Name and address of NAME:ADDRESS or NAME=ADDRESS, as `--add-host` has them."""
+def parse_host(text: str) -> str:
+    """NAME:ADDRESS of the same or of NAME=ADDRESS, as `--add-host` has them."""
     hint = 'write extra_hosts = ["NAME:192.168.1.5"] or ["NAME:host-gateway"]'
     match = re.fullmatch(r"([^:=]+)[:=](.+)", text.strip())
     if match is None or not _HOST_NAME.fullmatch(match[1]):
@@ -177,7 +177,7 @@ def parse_host(text: str) -> tuple[str, str]:
             ipaddress.ip_address(address)
         except ValueError as error:
             raise wrong("extra_hosts", text, f"'{address}' is no address", hint) from error
-    return match[1], address
+    return f"{match[1]}:{address}"
 
 
 def parse_signal(text: str) -> str:

@@ -84,7 +84,7 @@ class RunConfig(BaseModel):
     command: tuple[str, ...]
     workers: int
     health: HealthCheck | None
-    extra_hosts: dict[str, str]
+    extra_hosts: tuple[str, ...]
     stop_signal: str
     labels: dict[str, str]
     before_start: tuple[BeforeStart, ...]
@@ -122,7 +122,7 @@ def resolve_run(settings: RunSettings) -> dict[str, Any]:
             settings.health_retries,
             none=settings.no_healthcheck,
         ),
-        "extra_hosts": dict(parse_host(text) for text in settings.extra_hosts),
+        "extra_hosts": tuple(parse_host(text) for text in settings.extra_hosts),
         "stop_signal": parse_signal(settings.stop_signal),
         "labels": parse_labels(settings.labels),
         "before_start": tuple(

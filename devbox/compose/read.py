@@ -36,7 +36,7 @@ def read(root: Path, wanted: Wanted, environ: Mapping[str, str]) -> Composed | N
     choice = choose(services, wanted.service, file, beside_others=wanted.beside_others)
     if choice is None:
         return None
-    translation = translate(resolved.project, choice.service, environ, file)
+    translation = translate(resolved.project, choice.service, environ, file, choice.before)
     return Composed(
         compose=Compose(
             name=resolved.project["name"],

@@ -5,7 +5,7 @@ After the Compose Specification (https://github.com/compose-spec/compose-spec).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ _BUILD_ELSEWHERE = {"context", "dockerfile", "args", "target", "secrets", "netwo
 # Compose restarts a service by hand where devbox starts each revision anew anyway.
 _SYNCS = {"sync", "sync+restart"}
 _REBUILDS = {"rebuild", "restart"}
+_PLAIN_DRIVERS = {"bridge", "local"}
 
 
 @dataclass(slots=True)
@@ -33,17 +34,29 @@ class Translation:
     syncs: tuple[Sync, ...] = ()
 
 
-def translate(project: Mapping[str, Any], service: str, environ: Mapping[str, str], file: str) -> Translation:
+def translate(
+    project: Mapping[str, Any],
+    service: str,
+    environ: Mapping[str, str],
+    file: str,
+    before: Collection[str] = (),
+) -> Translation:
     """What `service` of the resolved `project` says, in settings; raises ConfigError where it is built from
-    what devbox cannot build."""
-    return _Translator(project, service, environ, file).translate()
+    what devbox cannot build. Compose makes what services `before` it use, devbox all else."""
+    return _Translator(project, service, environ, file, before).translate()
 
 
 class _Translator:
     def __init__(
-        self, project: Mapping[str, Any], service: str, environ: Mapping[str, str], file: str
+        self,
+        project: Mapping[str, Any],
+        service: str,
+        environ: Mapping[str, str],
+        file: str,
+        before: Collection[str],
     ) -> None:
         self._project, self._service, self._environ, self._file = project, service, environ, file
+        self._before = [project["services"][name] for name in before]
         self._done = Translation()
 
     def translate(self) -> Translation:
@@ -141,6 +154,8 @@ class _Translator:
             if kind == "volume" and source:
                 known = (self._project.get("volumes") or {}).get(source) or {}
                 named.append(_named(source, known))
+                if not any(source == other.get("source") for other in self._mounts_before()):
+                    self._leave_making(f"volumes.{source}", known)
                 mounted.append(f"{named[-1].name}:{target}{mode}")
             elif kind == "volume":
                 mounted.append(target)
@@ -161,6 +176,19 @@ class _Translator:
         if mounted:
             self._done.settings["volumes"] = tuple(mounted)
 
+    def _mounts_before(self) -> Iterator[Mapping[str, Any]]:
+        for service in self._before:
+            yield from service.get("volumes") or ()
+
+    def _leave_making(self, key: str, known: Mapping[str, Any]) -> None:
+        """Names how a network or a volume is to be made, which devbox makes in the plain way."""
+        if known.get("external"):
+            return
+        for name, value in known.items():
+            plain = name == "name" or (name == "driver" and value in _PLAIN_DRIVERS)
+            if value and not plain:
+                self._done.unsupported.append(f"{key}.{name}")
+
     def _tmpfs(self, targets: Sequence[str]) -> None:
         self._done.settings["tmpfs"] = (*self._done.settings.get("tmpfs", ()), *targets)
 
@@ -175,6 +203,8 @@ class _Translator:
             known = (self._project.get("networks") or {}).get(key) or {}
             network = _named(key, known)
             found.append(network)
+            if not any(key in (other.get("networks") or {}) for other in self._before):
+                self._leave_making(f"networks.{key}", known)
             names = (self._service, *((options or {}).get("aliases") or ()))
             joined.append(",".join((f"name={network.name}", *(f"alias={name}" for name in names))))
             for name, value in (options or {}).items():

@@ -73,6 +73,14 @@ class Compose:
         """The same of a volume."""
         return self._labels("volume", self.volumes, name)
 
+    def external_network(self, name: str) -> bool:
+        """Whether somebody else makes the network of that name."""
+        return any(named.external for named in self.networks if named.name == name)
+
+    def external_volume(self, name: str) -> bool:
+        """The same of a volume."""
+        return any(named.external for named in self.volumes if named.name == name)
+
     def _labels(self, kind: str, among: tuple[Named, ...], name: str) -> dict[str, str]:
         keys = [named.key for named in among if named.name == name and not named.external]
         return (

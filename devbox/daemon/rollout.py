@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from devbox.build.requirements import installed_by
@@ -15,7 +15,7 @@ from devbox.daemon.portowner import name_owner
 from devbox.daemon.tools import Tools
 from devbox.daemon.work import Serving, Work
 from devbox.engine.values import ContainerFacts, ContainerSpec, ImageFacts
-from devbox.errors import DevboxError, EngineError, PortTaken, StartFailed
+from devbox.errors import DevboxError, EngineError, NotFound, PortTaken, StartFailed
 from devbox.events import ContextNotice, ReleaseLog, ReleaseServed, ReleaseStep, TimingsInfo
 from devbox.model import PortMapping, Revision, StepState
 from devbox.release.beforestart import run_before_start
@@ -117,15 +117,24 @@ class Rollout:
             self.succeeded[step.key] = step.digest
 
     async def _make_ready(self, facts: ImageFacts) -> None:
-        """Makes the volumes and networks that are not there yet."""
+        """Makes the volumes and networks that are not there yet; raises StartFailed for one that somebody
+        else is to make, which an empty one of ours would stand in for."""
         engine, config = self._tools.engine, self._work.source.config
         compose = config.compose
         for name in dict.fromkeys(mount.source for mount in mounts(config, facts) if mount.kind == "volume"):
+            if compose and compose.external_volume(name):
+                with _named_missing("volume", name, compose.file):
+                    await engine.ensure_volume(name, None)
+                continue
             theirs = compose.volume_labels(name) if compose else {}
             await engine.ensure_volume(name, theirs | project_labels(config, ROLE_VOLUME))
         # Older engines let two of one name be made at once, by Compose or by a session beside this one.
         async with turn(config.root, _TURN_WITHIN) if compose else contextlib.nullcontext():
             for name in own_networks(config):
+                if compose and compose.external_network(name):
+                    with _named_missing("network", name, compose.file):
+                        await engine.ensure_network(name, None)
+                    continue
                 theirs = compose.network_labels(name) if compose else {}
                 await engine.ensure_network(name, theirs | network_labels(config))
 
@@ -233,3 +242,15 @@ def _taken(ports: tuple[PortMapping, ...], error: PortTaken) -> PortMapping:
     """The mapping that the engine's text speaks of, the first one where it names none."""
     text = f"{error.what} {error.cause}"
     return next((port for port in ports if f":{port.host_port}" in text), ports[0])
+
+
+@contextlib.contextmanager
+def _named_missing(kind: str, name: str, file: str) -> Iterator[None]:
+    try:
+        yield
+    except NotFound as error:
+        raise StartFailed(
+            f"the external {kind} {name} is not there",
+            cause=f"{file} says that somebody else makes it",
+            hint=f"docker {kind} create {name}",
+        ) from error

@@ -251,8 +251,9 @@ class DockerEngine(Adapter):
         """All volumes labelled with `project`."""
         return await self._do("cannot list volumes", objects.volumes, project)
 
-    async def ensure_volume(self, name: str, labels: Mapping[str, str]) -> None:
-        """Creates the volume unless one of that name exists; an existing one keeps its labels."""
+    async def ensure_volume(self, name: str, labels: Mapping[str, str] | None) -> None:
+        """Creates the volume unless one of that name exists; an existing one keeps its labels. Without
+        `labels` it is somebody else's to create: raises NotFound where it is not there."""
         await self._do(f"cannot create volume {name}", objects.ensure_volume, name, labels)
 
     async def remove_volume(self, name: str) -> None:
@@ -263,8 +264,9 @@ class DockerEngine(Adapter):
         """All networks labelled with `project`."""
         return await self._do("cannot list networks", networks.networks, project)
 
-    async def ensure_network(self, name: str, labels: Mapping[str, str]) -> None:
-        """Creates the network unless one of that name exists; an existing one keeps its labels."""
+    async def ensure_network(self, name: str, labels: Mapping[str, str] | None) -> None:
+        """Creates the network unless one of that name exists; an existing one keeps its labels. Without
+        `labels` it is somebody else's to create: raises NotFound where it is not there."""
         await self._do(f"cannot create network {name}", networks.ensure_network, name, labels)
 
     async def remove_network(self, name: str) -> None:

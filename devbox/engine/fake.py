@@ -7,7 +7,7 @@ engine.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Container, Mapping
 from dataclasses import replace
 
 from devbox.engine.connections import Terminal
@@ -234,10 +234,13 @@ class FakeEngine(FakeBuilder):
         self._presence.check()
         return tuple(known for known in self._volumes.values() if known.labels.get(LABEL_PROJECT) == project)
 
-    async def ensure_volume(self, name: str, labels: Mapping[str, str]) -> None:
-        """Creates the volume unless one of that name exists."""
+    async def ensure_volume(self, name: str, labels: Mapping[str, str] | None) -> None:
+        """Creates the volume unless one of that name exists; raises NotFound without `labels`."""
         self._presence.check()
-        self._volumes.setdefault(name, VolumeFacts(name, dict(labels)))
+        if labels is None:
+            _find(name, self._volumes)
+        else:
+            self._volumes.setdefault(name, VolumeFacts(name, dict(labels)))
 
     async def remove_volume(self, name: str) -> None:
         """Removes the volume; gone already is fine; raises Conflict when a container has it."""
@@ -257,10 +260,13 @@ class FakeEngine(FakeBuilder):
             if known.labels.get(LABEL_PROJECT) == project
         )
 
-    async def ensure_network(self, name: str, labels: Mapping[str, str]) -> None:
-        """Creates the network unless one of that name exists."""
+    async def ensure_network(self, name: str, labels: Mapping[str, str] | None) -> None:
+        """Creates the network unless one of that name exists; raises NotFound without `labels`."""
         self._presence.check()
-        self._networks.setdefault(name, NetworkFacts(name, dict(labels)))
+        if labels is None:
+            _find(name, self._networks)
+        else:
+            self._networks.setdefault(name, NetworkFacts(name, dict(labels)))
 
     async def remove_network(self, name: str) -> None:
         """Removes the network; gone already is fine; raises Conflict when a running container is in it."""
@@ -296,3 +302,8 @@ class FakeEngine(FakeBuilder):
     def _note(self, action: str, container: FakeContainer) -> None:
         self.journal.append(f"{action} {container.name}")
         self._listeners.tell(action, container)
+
+
+def _find(name: str, among: Container[str]) -> None:
+    if name not in among:
+        raise NotFound(f"cannot use {name}", cause="there is no such object")

@@ -31,8 +31,11 @@ def _used(client: APIClient, network: facts.Json) -> bool:
     return bool(client.containers(all=True, quiet=True, filters=filters))
 
 
-def ensure_network(client: APIClient, name: str, labels: Mapping[str, str]) -> None:
-    """Creates the network if it is not there."""
+def ensure_network(client: APIClient, name: str, labels: Mapping[str, str] | None) -> None:
+    """Creates the network if it is not there; without `labels` it has to be."""
+    if labels is None:
+        client.inspect_network(name)
+        return
     # The filter finds parts of names too.
     if any(entry["Name"] == name for entry in client.networks(names=[name])):
         return

@@ -126,7 +126,7 @@ def create(client: APIClient, spec: ContainerSpec) -> str:
         tmpfs=dict(spec.tmpfs) or None,
         mem_limit=spec.memory or None,
         nano_cpus=round(spec.cpus * 1e9) or None,
-        extra_hosts=dict(spec.extra_hosts) or None,
+        extra_hosts=list(spec.extra_hosts) or None,
         network_mode=first.name if first is not None else None,
     )
     created = client.create_container(
@@ -259,8 +259,11 @@ def volumes(client: APIClient, project: str) -> tuple[VolumeFacts, ...]:
     return tuple(facts.volume(entry) for entry in listing.get("Volumes") or ())
 
 
-def ensure_volume(client: APIClient, name: str, labels: Mapping[str, str]) -> None:
-    """Creates the volume; the engine gives an existing one back as it is."""
+def ensure_volume(client: APIClient, name: str, labels: Mapping[str, str] | None) -> None:
+    """Creates the volume; the engine gives an existing one back as it is. Without `labels` it must exist."""
+    if labels is None:
+        client.inspect_volume(name)
+        return
     client.create_volume(name, labels=dict(labels))
 
 

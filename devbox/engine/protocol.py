@@ -161,8 +161,9 @@ class Engine(Protocol):
         """All volumes labelled with `project`."""
         ...
 
-    async def ensure_volume(self, name: str, labels: Mapping[str, str]) -> None:
-        """Creates the volume unless one of that name exists; an existing one keeps its labels."""
+    async def ensure_volume(self, name: str, labels: Mapping[str, str] | None) -> None:
+        """Creates the volume unless one of that name exists; an existing one keeps its labels. Without
+        `labels` it is somebody else's to create: raises NotFound where it is not there."""
         ...
 
     async def remove_volume(self, name: str) -> None:
@@ -173,8 +174,9 @@ class Engine(Protocol):
         """All networks labelled with `project`."""
         ...
 
-    async def ensure_network(self, name: str, labels: Mapping[str, str]) -> None:
-        """Creates the network unless one of that name exists; an existing one keeps its labels."""
+    async def ensure_network(self, name: str, labels: Mapping[str, str] | None) -> None:
+        """Creates the network unless one of that name exists; an existing one keeps its labels. Without
+        `labels` it is somebody else's to create: raises NotFound where it is not there."""
         ...
 
     async def remove_network(self, name: str) -> None:

@@ -80,7 +80,7 @@ class ContainerSpec:
     tmpfs: Mapping[str, str] = field(default_factory=dict)
     memory: int = 0
     cpus: float = 0.0
-    extra_hosts: Mapping[str, str] = field(default_factory=dict)
+    extra_hosts: tuple[str, ...] = ()
     stop_signal: str = ""
     health: HealthCheck | None = None
 

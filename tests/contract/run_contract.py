@@ -28,6 +28,16 @@ class RunContract:
             await lab.engine.remove_network(name)
         assert await lab.engine.networks(lab.project) == ()
 
+    async def test_what_somebody_else_is_to_make_is_not_made(self, lab: Lab) -> None:
+        name = f"{lab.project}-theirs"
+        for ensure in (lab.engine.ensure_network, lab.engine.ensure_volume):
+            with pytest.raises(NotFound):
+                await ensure(name, None)
+            await ensure(name, {LABEL_PROJECT: lab.project})
+            await ensure(name, None)
+        await lab.engine.remove_network(name)
+        await lab.engine.remove_volume(name)
+
     async def test_a_network_is_used_by_a_container_that_rests_too(self, lab: Lab) -> None:
         name = f"{lab.project}-net"
         await lab.engine.ensure_network(name, {LABEL_PROJECT: lab.project})

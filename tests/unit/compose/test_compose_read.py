@@ -121,6 +121,11 @@ def test_settings_go_over_the_file_and_flags_over_both(root: Path, docker: FakeD
     assert root / "compose.yaml" in config.watched_files
 
 
+def test_a_service_without_a_compose_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="service 'web' is of no compose file"):
+        load(tmp_path, {"service": "web"}, {})
+
+
 def test_a_compose_file_can_be_left_alone(root: Path, docker: FakeDocker) -> None:
     (root / "devbox.toml").write_text("compose = false\n")
     assert load(root, {}, docker.environ).compose is None

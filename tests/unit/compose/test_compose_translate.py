@@ -92,6 +92,38 @@ def test_networks_are_joined_under_the_name_of_the_service(tmp_path: Path) -> No
     assert done.networks == (Named("default", "shop_default"), Named("back", "foo", external=True))
 
 
+def test_how_devbox_does_not_make_networks_and_volumes_is_named(tmp_path: Path) -> None:
+    project = {
+        "services": {
+            "api": {
+                "build": {"context": str(tmp_path)},
+                "networks": {"front": None, "shared": None, "theirs": None},
+                "volumes": [
+                    {"type": "volume", "source": name, "target": f"/{name}"}
+                    for name in ("far", "shared", "own")
+                ],
+            },
+            "db": {
+                "image": "pg",
+                "networks": {"shared": None},
+                "volumes": [{"type": "volume", "source": "shared", "target": "/data"}],
+            },
+        },
+        "networks": {
+            "front": {"name": "x_front", "ipam": {}, "internal": True},
+            "shared": {"name": "x_shared", "internal": True},
+            "theirs": {"name": "theirs", "external": True, "driver": "overlay"},
+        },
+        "volumes": {
+            "far": {"name": "x_far", "driver": "local", "driver_opts": {"type": "nfs"}},
+            "shared": {"name": "x_shared", "driver_opts": {"type": "nfs"}},
+            "own": {"name": "x_own", "driver": "local"},
+        },
+    }
+    done = translate(project, "api", {}, "compose.yaml", ("db",))
+    assert sorted(done.unsupported) == ["networks.front.internal", "volumes.far.driver_opts"]
+
+
 def test_what_a_container_is_run_with(tmp_path: Path) -> None:
     done = translated(
         tmp_path,

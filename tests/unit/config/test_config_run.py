@@ -128,9 +128,9 @@ def test_what_else_docker_run_has() -> None:
     assert parse_tmpfs("/run/:size=64m,mode=1777,noexec") == ("/run", "size=64m,mode=1777,noexec")
     assert parse_restart("on-failure:5") == RestartPolicy("on-failure", 5)
     assert parse_restart("") == RestartPolicy("no")
-    assert parse_host("db:10.0.0.2") == parse_host("db=10.0.0.2") == ("db", "10.0.0.2")
-    assert parse_host("db:[::1]") == parse_host("db:::1") == ("db", "::1")
-    assert parse_host("up:host-gateway") == ("up", "host-gateway")
+    assert parse_host("db:10.0.0.2") == parse_host("db=10.0.0.2") == "db:10.0.0.2"
+    assert parse_host("db:[::1]") == parse_host("db:::1") == "db:::1"
+    assert parse_host("up:host-gateway") == "up:host-gateway"
     assert [parse_signal(text) for text in ("int", "SIGQUIT", "9", "RTMIN+3", "")] == [
         *("SIGINT", "SIGQUIT", "9", "SIGRTMIN+3", "")
     ]
@@ -271,3 +271,11 @@ def test_settings_that_cannot_be_used_name_themselves(tmp_path: Path, text: str,
     with pytest.raises(ConfigError) as refused:
         config(tmp_path, text)
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("setting", ["environment", "build_args"])
+def test_a_name_that_no_variable_can_have_is_refused(tmp_path: Path, setting: str) -> None:
+    """As A=B it would set A."""
+    (tmp_path / "devbox.toml").write_text(f'[{setting}]\n"A=B" = "c"\n')
+    with pytest.raises(ConfigError, match=f"{setting} 'A=B'"):
+        load(tmp_path, {}, {})

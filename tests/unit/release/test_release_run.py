@@ -24,7 +24,7 @@ ALL: dict[str, Any] = {
     "cpus": 1.5,
     "user": "app",
     "workdir": "/srv",
-    "extra_hosts": ("db:10.0.0.2",),
+    "extra_hosts": ("db:10.0.0.2", "db:::1"),
     "stop_signal": "INT",
     "labels": {"team": "web"},
     "health_cmd": "true",
@@ -46,7 +46,7 @@ def test_the_container_has_every_setting(tmp_path: Path) -> None:
     assert made.networks == (NetworkAttachment("back", ("web",)), NetworkAttachment("bridge"))
     assert (made.tmpfs, made.memory, made.cpus) == ({"/run": "size=1m"}, 64 << 20, 1.5)
     assert (made.user, made.working_directory, made.stop_signal) == ("app", "/srv", "SIGINT")
-    assert (made.extra_hosts, made.health) == ({"db": "10.0.0.2"}, HealthCheck(("CMD-SHELL", "true")))
+    assert (made.extra_hosts, made.health) == (("db:10.0.0.2", "db:::1"), HealthCheck(("CMD-SHELL", "true")))
     assert made.environment == {"WEB_CONCURRENCY": "2"}
     assert (made.labels["team"], made.labels[LABEL_BEFORE_START]) == ("web", "a=1")
     assert made.command is None
