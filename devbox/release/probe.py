@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from devbox.endings import how_it_ended
+from devbox.endings import how_it_ended, killed_for_memory
 from devbox.engine.protocol import Engine
 from devbox.engine.values import ContainerFacts, EngineInfo
 from devbox.errors import EngineError, NotFound, StartFailed
@@ -30,6 +31,9 @@ _END_IS_TOLD = 1.0
 _LOG_LINES = 400
 # These open their port only once the application is loaded; a port that answers is proof enough for them.
 _OPENS_PORT_WHEN_LOADED = ("uvicorn", "fastapi", "hypercorn", "flask", "granian", "daphne")
+# Of cgroups of version 2 and 1: how many processes the kernel has killed for the container's memory.
+_MEMORY_TOLD = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
+_KILLINGS = re.compile(r"^oom_kill [1-9]", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,8 +258,24 @@ async def _diagnosis(engine: Engine, container: str, readiness: Readiness) -> Di
     return diagnose(found, readiness.port)
 
 
+async def _killing(engine: Engine, container: str) -> Diagnosis | None:
+    """That processes of a container, which runs on, were killed for its memory: a server with workers starts
+    them over and over."""
+    try:
+        told = await engine.exec(container, ("cat", *_MEMORY_TOLD), ANSWER_BOUND)
+        facts = await engine.container(container)
+    except EngineError:
+        return None
+    if facts is None or not _KILLINGS.search(told.output):
+        return None
+    hint = "give it more: memory in the settings" if facts.memory else ""
+    return Diagnosis(f"a process of it {killed_for_memory(facts.memory)}", hint, certain=False)
+
+
 async def _too_late(engine: Engine, container: str, readiness: Readiness, last: str) -> StartFailed:
-    found = await _diagnosis(engine, container, readiness) if readiness.port else None
+    found = await _killing(engine, container)
+    if found is None and readiness.port:
+        found = await _diagnosis(engine, container, readiness)
     return StartFailed(
         f"was not ready within {readiness.timeout:g}s",
         log=await log_tail(engine, container),

@@ -21,6 +21,7 @@ from devbox.daemon.project import Project
 from devbox.daemon.source import Settings
 from devbox.daemon.tools import Tools
 from devbox.engine.fake import Behaviour, FakeBuild, FakeEngine
+from devbox.errors import NotFound
 from devbox.events import (
     AppExited,
     BuildAdvice,
@@ -41,6 +42,7 @@ from devbox.events import (
 from devbox.model import StepState
 from devbox.watch import pace, watcher
 from tests.unit.build.traces import TRACE, trace, vertex, wire
+from tests.unit.compose.fake import FakeDocker
 from tests.unit.daemon.kit import until
 
 T = TypeVar("T")
@@ -62,6 +64,7 @@ class Running:
     engine: FakeEngine
     events: list[Event] = field(default_factory=list)
     loop: Loop = field(init=False)
+    compose: FakeDocker = field(init=False)
 
     def of(self, kind: type[T]) -> list[T]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -101,7 +104,9 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
     engine.builds = [FakeBuild(behaviour=Behaviour(text=f"build {number}")) for number in range(1, 30)]
     made = Running(folder, engine)
     bus = Bus(made.events.append)
-    settings = Settings(folder, {"ports": ("0:8000",), "start_timeout": 5.0}, {})
+    made.compose = FakeDocker(tmp_path / "docker")
+    flags = {"ports": ("0:8000",), "start_timeout": 5.0}
+    settings = Settings(folder, flags, made.compose.environ)
     ports = HostPorts(engine, runtime)
     logs = LogFollowers(engine, bus)
     tools = Tools(engine, await engine.info(), Frontends(engine), ports, logs, bus)
@@ -212,6 +217,40 @@ async def test_a_container_that_exits_keeps_the_former_revision(running: Running
     assert failed.failure.log == ("boom",)
     assert failed.serving == 1
     assert await running.answer() == "build 1"
+
+
+async def test_what_somebody_else_is_to_make_is_waited_for_and_not_made(
+    running: Running, tmp_path: Path
+) -> None:
+    """An empty volume of ours would look like lost data."""
+    await running.served(1)
+    named = {"name": "theirs", "external": True}
+    service = {
+        "build": {"context": str(running.folder)},
+        "ports": [{"target": 8000}],
+        "volumes": [{"type": "volume", "source": "data", "target": "/data"}],
+        "networks": {"out": None},
+    }
+    project = {
+        "name": "x",
+        "services": {"web": service},
+        "volumes": {"data": named},
+        "networks": {"out": named},
+    }
+    running.compose.answers("config", out=project)
+    running.save("compose.yaml", "services: {}\n")
+    running.save("devbox.toml", "service = 'web'\n")
+    for kind in ("volume", "network"):
+        what = f"the external {kind} theirs is not there"
+        await until(
+            lambda what=what: [event for event in running.of(ReleaseFailed) if event.failure.what == what]
+        )
+        ensure = running.engine.ensure_volume if kind == "volume" else running.engine.ensure_network
+        with pytest.raises(NotFound):
+            await ensure("theirs", None)
+        await ensure("theirs", {})
+        running.save("main.py", f"{kind} made\n")
+    await until(lambda: len(running.of(ReleaseServed)) > 1)
 
 
 async def test_a_failed_content_is_tried_again_when_it_is_saved_again(running: Running) -> None:

@@ -19,6 +19,7 @@ from devbox.release.probe import Readiness, backends, log_tail, must_speak, wait
 
 from .kit import INFO, PORT, PUBLISHED, SERVES, SILENT, answering, http, serving, started
 
+MEMORY = ("cat", "/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
 TABLE = ("cat", "/proc/net/tcp", "/proc/net/tcp6")
 ON_LOOPBACK = f"   0: 0100007F:{PORT:04X} 00000000:0000 0A 00000000:00000000"
 ELSEWHERE = "   0: 00000000:1F41 00000000:0000 0A 00000000:00000000"
@@ -322,6 +323,19 @@ async def test_out_of_time_has_the_diagnosis_where_there_is_one(engine: FakeEngi
     nothing, _ = await started(engine, SILENT, name="devbox-shop-r2")
     error = await refused(engine, nothing, Readiness(PORT, timeout=0.1))
     assert error.cause == f"nothing answers on port {PORT}"
+
+
+@pytest.mark.parametrize("killed", [0, 3])
+async def test_out_of_time_names_the_memory_for_which_workers_were_killed(
+    engine: FakeEngine, killed: int
+) -> None:
+    told = ExecResult(1, f"low 0\noom 1\noom_kill {killed}\ncat: {MEMORY[2]}: No such file or directory\n")
+    behaviour = Behaviour(port=PORT, listens=False, executes={MEMORY: told})
+    container, _ = await started(engine, behaviour, memory=64 << 20)
+    error = await refused(engine, container, Readiness(PORT, timeout=0.1))
+    assert error.what == "was not ready within 0.1s"
+    assert (error.cause == "a process of it was killed: out of memory (limit 64 MB)") is bool(killed)
+    assert ("memory" in error.hint) is bool(killed)
 
 
 async def test_one_without_an_address_is_told(engine: FakeEngine) -> None:
