@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -219,6 +220,10 @@ async def test_a_container_that_exits_keeps_the_former_revision(running: Running
     assert await running.answer() == "build 1"
 
 
+def _holds(told: Callable[[], set[str]], what: str) -> bool:
+    return what in told()
+
+
 async def test_what_somebody_else_is_to_make_is_waited_for_and_not_made(
     running: Running, tmp_path: Path
 ) -> None:
@@ -240,12 +245,13 @@ async def test_what_somebody_else_is_to_make_is_waited_for_and_not_made(
     running.compose.answers("config", out=project)
     running.save("compose.yaml", "services: {}\n")
     running.save("devbox.toml", "service = 'web'\n")
-    for kind in ("volume", "network"):
-        what = f"the external {kind} theirs is not there"
-        await until(
-            lambda what=what: [event for event in running.of(ReleaseFailed) if event.failure.what == what]
-        )
-        ensure = running.engine.ensure_volume if kind == "volume" else running.engine.ensure_network
+
+    def refused() -> set[str]:
+        return {event.failure.what for event in running.of(ReleaseFailed)}
+
+    engine = running.engine
+    for kind, ensure in (("volume", engine.ensure_volume), ("network", engine.ensure_network)):
+        await until(partial(_holds, refused, f"the external {kind} theirs is not there"))
         with pytest.raises(NotFound):
             await ensure("theirs", None)
         await ensure("theirs", {})
