@@ -15,6 +15,7 @@ from devbox.model import LABELS_OF_OURS, NetworkAttachment, RestartPolicy
 
 LEAST_MEMORY = 6 * 1024 * 1024
 """The engine refuses less."""
+_MOST_MEMORY = 2**63 - 1
 _SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?) ?(?P<unit>[kmgtp]?)(?:i?b)?", re.ASCII | re.IGNORECASE)
 _DURATION = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h)", re.ASCII)
 _DURATION_PART = re.compile(r"([\d.]+)(\D+)")
@@ -61,6 +62,8 @@ def parse_size(text: str, key: str) -> int:
 def parse_memory(text: str) -> int:
     """The bytes of a memory limit, 0 for none."""
     size = parse_size(text, "memory") if text else 0
+    if size > _MOST_MEMORY:
+        raise wrong("memory", text, "the engine cannot count so many bytes", 'write memory = "512m"')
     if text and size < LEAST_MEMORY:
         raise wrong("memory", text, "the engine takes no limit below 6m", 'write memory = "512m"')
     return size

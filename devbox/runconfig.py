@@ -34,6 +34,8 @@ DURATIONS = frozenset(
     }
 )
 """Settings in seconds; as a text they are durations like "1m30s"."""
+LONGEST = 86_400.0
+"""The most of them, a day: far beyond that neither the engine nor a clock can count."""
 _TEXTS = frozenset({"memory", "user", "stop_signal"})
 
 
@@ -54,9 +56,11 @@ class RunSettings(BaseModel):
     command: Any = Field("", description="command in the place of the image's CMD")
     workers: int = Field(0, ge=0, description="worker processes of the server, as WEB_CONCURRENCY")
     health_cmd: Any = Field("", description="health check in the place of the image's HEALTHCHECK")
-    health_interval: float = Field(0.0, ge=0, description="seconds between two health checks")
-    health_timeout: float = Field(0.0, ge=0, description="seconds a health check may take")
-    health_start_period: float = Field(0.0, ge=0, description="seconds in which failures do not count")
+    health_interval: float = Field(0.0, ge=0, le=LONGEST, description="seconds between two health checks")
+    health_timeout: float = Field(0.0, ge=0, le=LONGEST, description="seconds a health check may take")
+    health_start_period: float = Field(
+        0.0, ge=0, le=LONGEST, description="seconds in which failures do not count"
+    )
     health_retries: int = Field(0, ge=0, description="failures in a row that make it unhealthy")
     no_healthcheck: bool = Field(False, description="leave the image's HEALTHCHECK out")
     extra_hosts: tuple[str, ...] = Field((), description="further lines of /etc/hosts, as for --add-host")
@@ -65,7 +69,7 @@ class RunSettings(BaseModel):
     before_start: tuple[Any, ...] = Field(
         (), description="commands that must succeed in the new image before a revision starts"
     )
-    before_start_timeout: float = Field(300.0, gt=0, description="seconds each of them may take")
+    before_start_timeout: float = Field(300.0, gt=0, le=LONGEST, description="seconds each of them may take")
 
 
 class RunConfig(BaseModel):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from devbox.errors import ConfigError
-from devbox.runconfig import RunSettings, as_written
+from devbox.runconfig import LONGEST, RunSettings, as_written
 
 SETTINGS_FILE = "devbox.toml"
 SETTINGS_TABLE_FILE = "pyproject.toml"
@@ -34,9 +34,11 @@ class ProjectSettings(BaseModel):
     environment: dict[str, str] = Field(default_factory=dict, description="environment of the container")
     env_file: tuple[str, ...] = Field((), description="files with environment variables")
     health_path: str = Field("", description="path that must answer 2xx or 3xx before a revision serves")
-    start_timeout: float = Field(30.0, gt=0, description="seconds a container may take to become ready")
+    start_timeout: float = Field(
+        30.0, gt=0, le=LONGEST, description="seconds a container may take to become ready"
+    )
     stop_grace: float = Field(
-        3.0, ge=0, description="seconds between asking a container to stop and killing it"
+        3.0, ge=0, le=LONGEST, description="seconds between asking a container to stop and killing it"
     )
     swap: Literal["rolling", "recreate"] = Field("rolling", description="how a new revision takes over")
     debug: bool = Field(False, description="run the application under debugpy")

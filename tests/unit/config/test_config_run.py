@@ -28,6 +28,7 @@ from devbox.notation_run import (
     parse_user,
     parse_workdir,
 )
+from devbox.runconfig import DURATIONS
 
 SHELL = ("/bin/sh", "-c")
 
@@ -279,3 +280,18 @@ def test_a_name_that_no_variable_can_have_is_refused(tmp_path: Path, setting: st
     (tmp_path / "devbox.toml").write_text(f'[{setting}]\n"A=B" = "c"\n')
     with pytest.raises(ConfigError, match=f"{setting} 'A=B'"):
         load(tmp_path, {}, {})
+
+
+@pytest.mark.parametrize("name", sorted(DURATIONS))
+def test_a_time_that_nobody_can_wait_for_is_refused(tmp_path: Path, name: str) -> None:
+    """What asks a container to stop could not be sent, and left it running."""
+    (tmp_path / "devbox.toml").write_text(f"{name} = 1e30\n")
+    with pytest.raises(ConfigError, match=f"setting '{name}' is wrong"):
+        load(tmp_path, {}, {})
+    (tmp_path / "devbox.toml").write_text(f'{name} = "24h"\n')
+    load(tmp_path, {}, {})
+
+
+def test_memory_that_the_engine_cannot_count_is_refused() -> None:
+    with pytest.raises(ConfigError, match="memory"):
+        parse_memory("999999999999t")
