@@ -71,6 +71,10 @@ class _Stop:
             self.reason, self.exit_code = reason, exit_code
             self.task.cancel()
 
+    def ends_already(self) -> None:
+        """The session ends by itself, and whoever asks for that waits: half of its end would be none."""
+        self.task = None
+
 
 async def run_session(
     root: Path, flags: Mapping[str, Any], environ: Mapping[str, str], renderer: Renderer, *, watch: bool
@@ -190,6 +194,7 @@ async def _run(
         return stop.exit_code
     except DevboxError as error:
         if running:
+            stop.ends_already()
             await _end(engine, settings, ports, stop.renderer)
             if looping:
                 # Its events have said what and why.

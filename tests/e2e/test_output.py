@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import docker
 import jsonschema
 
 from tests.e2e.apps import write_project, write_server
@@ -156,3 +158,26 @@ def test_no_watch_ends_with_1_where_the_build_fails(folder: Path, start: StartUp
     up = start("--no-watch")
     assert up.process.wait(60) == 1
     assert up.of("build.failed")
+
+
+def test_ctrl_c_while_it_ends_by_itself_lets_it_end(
+    folder: Path, start: StartUp, engine: docker.DockerClient
+) -> None:
+    write_project(folder)
+    server = folder / "server.py"
+    server.write_text(server.read_text().replace("sys.exit(0)", 'print("not yet", flush=True)'))
+    first = start()
+    first.served(bound=120)
+    first.kill()
+    (folder / "Dockerfile").write_text("FROM python:3.13-slim\nRUN exit 9\n")
+    up = start("--no-watch", "--stop-timeout", "4")
+    mine: dict[str, Any] = {"label": f"dev.devbox.project={folder.name}"}
+
+    def is_asked_to_end() -> bool:
+        return any(b"not yet" in one.logs() for one in engine.containers.list(filters=mine))
+
+    up.until(is_asked_to_end, "its end begins")
+    assert up.interrupt() == 1
+    assert "Traceback" not in "".join(up.errors)
+    assert up.of("session.stopped")
+    assert engine.containers.list(all=True, filters=mine) == []
