@@ -12,12 +12,14 @@ from devbox.daemon.work import Source
 
 def unsynced(compose: Compose, source: Source) -> tuple[str, ...]:
     """A sentence for each `sync` that puts files where no COPY brings them: left out, since what runs is the
-    image, with what would bring them. All others are what devbox does anyway, staged while the image is built."""
+    image, and what would bring them. All others are what devbox does anyway, staged while the image is
+    built."""
     config = source.config
     origins = Origins(source.dockerfile, config.build_args, config.target, source.snapshot.entries)
     return tuple(
         f"{compose.file}: develop.watch syncs {os.path.relpath(sync.path, config.root)} to {sync.target}, "
-        f"where no COPY of the Dockerfile brings it: left out, as what runs is the image; {_next_step(sync, source)}"
+        "where no COPY of the Dockerfile brings it: left out, as what runs is the image; "
+        f"{_next_step(sync, source)}"
         for sync in compose.syncs
         if not _brought(sync, source, origins)
     )
