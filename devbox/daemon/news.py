@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from devbox.daemon.template import NO_DOCKERFILE
 from devbox.daemon.work import Identity, Source
@@ -22,6 +23,7 @@ from devbox.events import (
 )
 from devbox.model import ChangeSet
 
+LEFT_OUT = "develop.watch leaves it out"
 _SAME_NEWS = 1.0
 _PATHS_TOLD = 200
 SHOWN_LINES = 40
@@ -75,9 +77,13 @@ class News:
                 self._noticed.add(notice)
                 self._emit(ContextNotice(notice=notice))
 
-    def nothing_changed(self, paths: tuple[str, ...]) -> None:
-        """Says that a touched path needs no build."""
+    def nothing_changed(self, paths: tuple[str, ...], unheeded: Callable[[str], bool]) -> None:
+        """Says that a touched path needs no build, and of those that are `unheeded` why."""
         told = tuple(path for path in paths if path not in self._own)
+        aside = tuple(path for path in told if unheeded(path))
+        told = tuple(path for path in told if path not in aside)
+        if aside:
+            self._ignored(LEFT_OUT, aside)
         if told:
             self._ignored("nothing changed", told)
 

@@ -19,6 +19,10 @@ from devbox.model import ChangeSet, Entry, Kind, Snapshot
 from .kit import Said, identity
 
 
+def _left_out(path: str) -> bool:
+    return path.endswith(".log")
+
+
 def test_a_change_is_said_once_for_each_state_of_the_disk() -> None:
     said = Said()
     news = News(said)
@@ -44,15 +48,24 @@ def test_a_change_that_comes_back_after_a_revert_is_said_again() -> None:
 def test_the_same_news_is_not_said_twice_within_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     said = Said()
     news = News(said)
-    news.nothing_changed(("a",))
-    news.nothing_changed(("a",))
+    news.nothing_changed(("a",), _left_out)
+    news.nothing_changed(("a",), _left_out)
     assert len(said) == 1
-    news.nothing_changed(("b",))
-    news.nothing_changed(("a",))
+    news.nothing_changed(("b",), _left_out)
+    news.nothing_changed(("a",), _left_out)
     assert len(said) == 3
     monkeypatch.setattr(module, "_SAME_NEWS", 0.0)
-    news.nothing_changed(("a",))
+    news.nothing_changed(("a",), _left_out)
     assert len(said) == 4
+
+
+def test_why_nothing_is_built_of_what_is_left_out() -> None:
+    said = Said()
+    News(said).nothing_changed(("a", "b.log"), _left_out)
+    assert list(said) == [
+        ChangeIgnored(reason="develop.watch leaves it out", paths=("b.log",)),
+        ChangeIgnored(reason="nothing changed", paths=("a",)),
+    ]
 
 
 def test_a_flood_of_paths_is_cut() -> None:
@@ -60,7 +73,7 @@ def test_a_flood_of_paths_is_cut() -> None:
     news = News(said)
     many = tuple(map(str, range(1000)))
     news.change_detected(identity("1"), "x", ChangeSet(many, many, many), 0.0)
-    news.nothing_changed(many)
+    news.nothing_changed(many, _left_out)
     assert isinstance(said[0], ChangeDetected)
     assert len(said[0].added) == len(said[0].modified) == len(said[0].removed) == 200
     assert isinstance(said[1], ChangeIgnored)
