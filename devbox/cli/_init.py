@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,14 +57,14 @@ def init(
 
     def act() -> Coroutine[Any, Any, int]:
         from devbox.config import load
-        from devbox.daemon.template import served_port
+        from devbox.daemon.template import asked_for
         from devbox.errors import UsageError
-        from devbox.generate import Options
 
         if (run_on_open or workspace is not None) and not vscode:
             raise UsageError("--run-on-open and --workspace are about VS Code", hint="add --vscode")
         config = load(path, {}, os.environ)
-        options = Options(port or served_port(config), workers, proxy_headers)
+        asked = asked_for(config)
+        options = replace(asked, port=port or asked.port, workers=workers, proxy_headers=proxy_headers)
         dockerfile = not vscode or port is not None or workers > 1 or proxy_headers or force
 
         async def write() -> int:

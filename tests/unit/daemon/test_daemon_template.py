@@ -68,6 +68,14 @@ async def test_it_is_the_same_until_what_it_is_made_from_changes(project: Path) 
     assert (await source_of(project, template)).dockerfile_bytes != first.dockerfile_bytes
 
 
+async def test_the_application_may_write_into_its_volumes(project: Path) -> None:
+    volumes = ("shop-data:/data", "/app/my uploads", "seed:/seed:ro", "./main.py:/app/main.py")
+    source = await source_of(project, volumes=volumes)
+    assert source.generated is not None
+    assert " --owner=app --group=app /app '/app/my uploads' /data\n" in source.generated.dockerfile
+    assert " --owner=app --group=app /app\n" in (await source_of(project)).dockerfile_bytes.decode()
+
+
 async def test_a_source_that_does_not_parse_just_now_keeps_it(project: Path) -> None:
     first = await source_of(project)
     (project / "main.py").write_text(f"{SOURCE}def f(:\n")
