@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -49,9 +50,10 @@ def test_a_worker_of_a_compose_file_may_listen_nowhere(
     tmp_path: Path, image: ImageFacts, flags: dict[str, object], may: bool
 ) -> None:
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
-    alone = load(tmp_path, {**flags, "swap": "recreate"}, {})
+    alone = load(tmp_path, flags, {})
     compose = Compose("shop", "worker", "compose.yaml", ("docker", "compose"))
     of_compose = alone.model_copy(update={"compose": compose})
     assert may_listen_nowhere(of_compose, image) is may
     assert not may_listen_nowhere(alone, image)
-    assert Outlook(cast("Tools", None), of_compose).readiness(image).guess is may
+    tools = SimpleNamespace(ports=SimpleNamespace(mappings=()))
+    assert Outlook(cast("Tools", tools), of_compose).readiness(image).guess is may
