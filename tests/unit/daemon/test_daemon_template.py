@@ -118,12 +118,15 @@ async def test_it_listens_on_the_port_that_is_published(project: Path) -> None:
         assert (mapping.host_port, mapping.container_port) == mapped
 
 
-@pytest.mark.parametrize("flags", [{"dockerfile": "docker/web"}, {"target": "web"}])
+@pytest.mark.parametrize(
+    ("flags", "init"), [({"dockerfile": "docker/web"}, False), ({"target": "web"}, True)]
+)
 async def test_a_file_or_stage_that_somebody_means_is_not_made_up(
-    project: Path, flags: dict[str, Any]
+    project: Path, flags: dict[str, Any], init: bool
 ) -> None:
-    with pytest.raises(DockerfileError, match="there is no "):
+    with pytest.raises(DockerfileError, match="there is no ") as caught:
         await source_of(project, **flags)
+    assert ("devbox init" in caught.value.hint) is init
 
 
 async def test_a_link_that_leads_nowhere_is_no_missing_dockerfile(project: Path) -> None:
