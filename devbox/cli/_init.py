@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,9 +57,8 @@ def init(
 
     def act() -> Coroutine[Any, Any, int]:
         from devbox.config import load
-        from devbox.daemon.template import served_port
+        from devbox.daemon.template import asked_for
         from devbox.errors import SeveralServices, UsageError
-        from devbox.generate import Options
         from devbox.place import place_of
 
         if (run_on_open or workspace is not None) and not vscode:
@@ -72,7 +72,8 @@ def init(
                 raise
             services = error.services
             config = load(place_of(path.resolve(), services[0]), {}, os.environ)
-        options = Options(port or served_port(config), workers, proxy_headers)
+        asked = asked_for(config)
+        options = replace(asked, port=port or asked.port, workers=workers, proxy_headers=proxy_headers)
 
         async def write() -> int:
             if dockerfile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from devbox.daemon.bypass import bypasses
 from devbox.daemon.template import NO_DOCKERFILE
 from devbox.daemon.work import Identity, Source
 from devbox.errors import BuildFailed as BuildError
@@ -72,7 +73,7 @@ class News:
         if generated is None:
             self._noticed.discard(NO_DOCKERFILE)
         template = (NO_DOCKERFILE, *generated.notices) if generated is not None else ()
-        for notice in (*template, *snapshot.notices, *skipped, *mounted, *secret):
+        for notice in (*template, *snapshot.notices, *skipped, *mounted, *secret, *bypasses(source)):
             if notice not in self._noticed:
                 self._noticed.add(notice)
                 self._emit(ContextNotice(notice=notice))

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from devbox.build.dockerfile import Dockerfile, RuntimeHints, runtime
+from devbox.build.dockerfile import Dockerfile, runtime
 from devbox.config import Config
+from devbox.daemon.bypass import command_words
 from devbox.daemon.hostports import HostPorts
 from devbox.daemon.source import Settings, read_source
 from devbox.daemon.template import Template, unwritten_rules
@@ -130,19 +131,10 @@ def _watched(config: Config) -> tuple[object, ...]:
     return config.context, config.dockerfile, config.watched_files, unwritten_rules(config), triggers
 
 
-def _run(config: Config, hints: RuntimeHints) -> tuple[str | tuple[str, ...] | None, ...]:
-    """Program and command as they will be run: another ENTRYPOINT takes the image's CMD away."""
-    if config.entrypoint:
-        return (config.entrypoint, config.command)
-    return (hints.entrypoint, config.command or hints.cmd)
-
-
 def published(config: Config, dockerfile: Dockerfile) -> tuple[PortMapping, ...]:
     """The mappings to publish, as far as the Dockerfile tells before the image is there."""
     hints = runtime(dockerfile, config.build_args, config.target)
     exposed = tuple(PortMapping(container_port=port, protocol=protocol) for port, protocol in hints.ports)
-    command = [
-        word for part in _run(config, hints) for word in ((part,) if isinstance(part, str) else part or ())
-    ]
+    command = command_words(config, hints)
     debugger = debugger_ports(config.debug_port) if config.debug else ()
     return (*publish(config.ports, exposed, command), *debugger)
