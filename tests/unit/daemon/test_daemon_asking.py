@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import asyncio
 
-from devbox.daemon.orders import Await, Outcome, Pause, Restart, Resume, Rollback
+import pytest
+
+from devbox.daemon.orders import Await, Outcome, Pause, Rebuild, Restart, Resume, Rollback
+from devbox.daemon.redeploy import Redeploy
+from devbox.daemon.work import Served
 from devbox.engine.fake import FakeBuild
 from devbox.engine.values import ImageFacts
-from devbox.events import BuildFailed, BuildStarted, ReleaseFailed, ReleaseServed, WatchResumed
+from devbox.events import (
+    BuildFailed,
+    BuildStarted,
+    BuildSuperseded,
+    ReleaseFailed,
+    ReleaseServed,
+    WatchResumed,
+)
 from tests.unit.daemon.kit import until
 from tests.unit.daemon.test_daemon_loop import Running, running  # noqa: F401 - a fixture
 
@@ -95,3 +106,26 @@ async def test_a_dockerfile_that_goes_while_paused_fails_nothing_until_resumed(r
     assert running.events.index(running.of(WatchResumed)[0]) < running.events.index(
         running.of(BuildFailed)[0]
     )
+
+
+async def test_a_rebuild_amidst_a_rollback_calls_off_a_rollback(
+    running: Running,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await running.served(1)
+    running.save("main.py", "two\n")
+    await running.served(2)
+    never = asyncio.Event()
+
+    async def endless(redeploy: Redeploy) -> Served:
+        await never.wait()
+        raise AssertionError(redeploy)
+
+    monkeypatch.setattr(Redeploy, "run", endless)
+    assert await running.loop.order(Rollback()) == 1
+    await running.loop.order(Rebuild())
+    await running.served(3)
+    told = running.of(BuildSuperseded)
+    assert [(event.build, event.again, event.cause) for event in told] == [
+        (1, "rollback", "rebuild asked for")
+    ]
