@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from devbox.compose.files import compose_files
 from devbox.compose.values import Compose, Composed, Wanted
-from devbox.errors import ConfigError
+from devbox.errors import ConfigError, SettingRefused
 from devbox.model import PortMapping, SecretSource, VolumeMount
 from devbox.notation import (
     parse_assignment,
@@ -29,6 +29,7 @@ from devbox.notation_run import parse_tmpfs
 from devbox.place import place_of, split
 from devbox.runconfig import RunConfig, resolve_run
 from devbox.settings import SETTINGS_FILE, SETTINGS_TABLE_FILE, Settings, read_settings_file, validate
+from devbox.spelling import as_spelled
 
 BUILD_NETWORK_VARIABLE = "DEVBOX_BUILD_NETWORK"
 _LONGEST_NAME = 40
@@ -161,7 +162,12 @@ def load(root: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Co
             f"the build context {settings.context} is no folder",
             cause=f"setting 'context' from {sources['context']}",
         )
-    return _resolve(root, service, settings, sources, environ, compose)
+    try:
+        return _resolve(root, service, settings, sources, environ, compose)
+    except SettingRefused as error:
+        origin = sources[error.setting]
+        by_compose = compose.service if compose is not None and origin == compose.file else ""
+        raise as_spelled(error, origin, by_compose) from error
 
 
 def _over(settings: Settings, values: Mapping[str, Any], origin: str) -> Settings:

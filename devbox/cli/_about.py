@@ -66,6 +66,7 @@ def _told(running: InForce | None, others: Mapping[str, Any]) -> dict[str, Any] 
 def _setting_lines(values: Mapping[str, Any], sources: Mapping[str, str]) -> Iterator[str]:
     from devbox.daemon.inforce import name_in_files
     from devbox.settings import Settings
+    from devbox.toml import as_toml
 
     written = {name_in_files(name): value for name, value in values.items()}
     width = max(map(len, written))
@@ -73,10 +74,10 @@ def _setting_lines(values: Mapping[str, Any], sources: Mapping[str, str]) -> Ite
         if name == "compose" and isinstance(value, dict):
             # All of it is for programs.
             value = f"{value['service']} of {value['file']}"
-        shown = value if isinstance(value, str) else json.dumps(value)
+        shown = "-" if value in (None, "") else as_toml(value)
         source = sources.get(name, "") or "derived"
         note = Settings.model_fields[name].description if name in Settings.model_fields else ""
-        yield f"{name:{width}}  {shown or '-'}  ({source}{f'; {note}' if note else ''})"
+        yield f"{name:{width}}  {shown}  ({source}{f'; {note}' if note else ''})"
 
 
 @app.command()

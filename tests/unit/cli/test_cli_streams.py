@@ -74,3 +74,14 @@ def test_a_runtime_folder_that_is_a_file_ends_no_verb_in_a_traceback(tmp_path: P
     ended = devbox(f"status {tmp_path}", XDG_RUNTIME_DIR=str(tmp_path / "file"))
     assert ended.returncode
     assert ended.stderr.startswith("devbox: "), ended
+
+
+def test_settings_are_shown_as_toml_writes_them(tmp_path: Path) -> None:
+    (tmp_path / "devbox.toml").write_text('profiles = "one"\nenv_file = []\nhealth_path = "/health"\n')
+    (tmp_path / "pyproject.toml").write_text("")
+    lines = devbox(f"config {tmp_path}", XDG_RUNTIME_DIR=str(tmp_path)).stdout.splitlines()
+    shown = {line.split()[0]: line.partition("  (")[0].split(maxsplit=1)[1] for line in lines}
+    assert shown["health_path"] == '"/health"'
+    assert shown["restart"] == '{ name = "no", retries = 0 }'
+    assert shown["health"] == "-"
+    assert shown["warm"] == "true"
