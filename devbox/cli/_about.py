@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from devbox.daemon.inforce import InForce
 
 
-@app.command()
+@app.command(short_help="Show the settings and where each comes from.")
 def config(path: ProjectPath = Path(), as_json: AsJson = False) -> None:
     """Show the settings of the files and where each comes from; and those that a running devbox does not take
     from there, as those of its flags.
@@ -80,7 +80,7 @@ def _setting_lines(values: Mapping[str, Any], sources: Mapping[str, str]) -> Ite
         yield f"{name:{width}}  {shown}  ({source}{f'; {note}' if note else ''})"
 
 
-@app.command()
+@app.command(short_help="Print the events of a session, a line of JSON each.")
 def events(
     path: ProjectPath = Path(),
     follow: Annotated[

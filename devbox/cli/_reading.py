@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from devbox.report.explain import Explanation
 
 
-@app.command()
+@app.command(short_help="Say what serves, where, and what the newest save ended with.")
 def status(
     path: ProjectPath = Path(),
     every: Annotated[
@@ -59,7 +59,7 @@ def status(
     run(act)
 
 
-@app.command()
+@app.command(short_help="Print what the application, or a build, has written.")
 def logs(
     path: ProjectPath = Path(),
     follow: Annotated[
@@ -97,6 +97,7 @@ def logs(
 
 
 async def _logs(config: Config, extent: Extent) -> int:
+    from devbox.daemon.known import met
     from devbox.daemon.logs import read_logs
     from devbox.engine.values import LogLine
     from devbox.errors import UsageError
@@ -105,7 +106,7 @@ async def _logs(config: Config, extent: Extent) -> int:
         typer.echo(line.line, err=line.stream == "stderr")
 
     if not await read_logs(config, put, extent):
-        raise UsageError(f"nothing of {config.project} is there", hint="devbox up starts it")
+        raise UsageError(f"nothing of {met(config).project} is there", hint="devbox up starts it")
     return 0
 
 
@@ -131,7 +132,7 @@ async def _build_logs(config: Config, build: int, extent: Extent) -> int:
     return 0
 
 
-@app.command()
+@app.command(short_help="Say why each step ran or was cached, and what could be better.")
 def explain(path: ProjectPath = Path(), as_json: AsJson = False) -> None:
     """Say why each step of the last build ran or was cached, by file and line, and what could be better.
 

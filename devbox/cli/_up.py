@@ -31,7 +31,11 @@ class Output(StrEnum):
     JSONL = "jsonl"
 
 
-@app.command(cls=options.WithCommand, options_metavar="[OPTIONS]")
+@app.command(
+    cls=options.WithCommand,
+    options_metavar="[OPTIONS]",
+    short_help="Build the image, serve it, and do so again with every change.",
+)
 def up(
     context: typer.Context,
     path: ProjectPath = Path(),
@@ -234,7 +238,7 @@ def up(
     run(act)
 
 
-@app.command()
+@app.command(short_help="Stop it and remove what devbox made for it, but no volumes.")
 def down(
     path: ProjectPath = Path(),
     volumes: Annotated[
@@ -277,6 +281,7 @@ def down(
 
 async def _down(config: Config, *, volumes: bool) -> None:
     from devbox.daemon.down import bring_down
+    from devbox.daemon.known import ELSEWHERE, never_a_project
 
     removed = await bring_down(config, volumes=volumes)
     for name in removed.containers:
@@ -286,6 +291,11 @@ async def _down(config: Config, *, volumes: bool) -> None:
     for name in removed.networks:
         typer.echo(f"devbox: removed network {name}")
     where = f" in {config.place}" if removed.elsewhere else ""
+    for name, why in removed.volumes_left:
+        typer.echo(f"devbox: volume {name} stays: {why}")
     typer.echo(f"devbox: {config.project} is down{where}")
+    if not removed.containers and (never := never_a_project(config)):
+        typer.echo(f"devbox:   why: {never}")
+        typer.echo(f"devbox:   try: {ELSEWHERE}")
     for root in removed.elsewhere:
         typer.echo(f"devbox: {root} runs under the same name and goes on; devbox down there ends it")

@@ -85,3 +85,11 @@ def test_settings_are_shown_as_toml_writes_them(tmp_path: Path) -> None:
     assert shown["restart"] == '{ name = "no", retries = 0 }'
     assert shown["health"] == "-"
     assert shown["warm"] == "true"
+
+
+def test_no_verb_of_the_overview_is_cut() -> None:
+    shown = devbox("--help", COLUMNS="80").stdout.partition("Commands:\n")[2]
+    assert "service" in shown
+    assert "..." not in shown
+    verbs = shown.splitlines()
+    assert all(line[2] != " " and len(line) <= 80 for line in verbs), shown

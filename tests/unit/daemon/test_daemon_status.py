@@ -52,3 +52,23 @@ async def test_one_that_was_started_before_an_upgrade_tells_what_it_knows(
     with ProjectLock(make_runtime_directory(root)):
         (found,) = await read_statuses(root, {})
     assert found.project == "shop"
+
+
+async def test_of_a_folder_that_never_was_a_project_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def engine() -> FakeEngine:
+        return FakeEngine()
+
+    monkeypatch.setattr("devbox.engine.connect", engine)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    root = tmp_path / "empty"
+    root.mkdir()
+    found = await read_status(load_leniently(root, {}))
+    assert (found.state, found.reason) == (
+        "stopped",
+        f"{root} has no Dockerfile, and devbox has never run there; "
+        "name the project's folder, or start it there: devbox up PATH",
+    )
+    (root / "Dockerfile").touch()
+    assert (await read_status(load_leniently(root, {}))).reason == ""
