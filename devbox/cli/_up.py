@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -214,7 +215,10 @@ def up(
             shows = "background" if background else chosen
             with renderer(shows, sys.stdout, os.environ, keys) as shown:
                 keys.say = shown.message
-                return await run_session(root, flags, os.environ, shown, watch=watch)
+                code = await run_session(root, flags, os.environ, shown, watch=watch)
+            if shown.full:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return code
 
         async def together(error: SeveralServices) -> int:
             from devbox.daemon.together import refuse_flags_of_one, run_together

@@ -16,7 +16,7 @@ import typer
 
 from devbox.cli._base import run
 from devbox.daemon.lock import state_directory
-from devbox.events import SessionStarted
+from devbox.events import BuildStarted, SessionStarted
 from devbox.report.journal import Journal
 
 
@@ -93,3 +93,23 @@ def test_no_verb_of_the_overview_is_cut() -> None:
     assert "..." not in shown
     verbs = shown.splitlines()
     assert all(line[2] != " " and len(line) <= 80 for line in verbs), shown
+
+
+@pytest.mark.parametrize(
+    "words", ["--help", "up -h", "version", "completion bash", "events --schema", "config {}", "doctor {}"]
+)
+def test_whatever_prints_to_a_full_disk_ends_with_one_line_of_ours(tmp_path: Path, words: str) -> None:
+    ended = devbox(f"{words.format(tmp_path)} > /dev/full", XDG_RUNTIME_DIR=str(tmp_path))
+    assert ended.returncode == 1
+    assert ended.stderr == f"devbox: the output cannot be written: {os.strerror(errno.ENOSPC)}\n"
+
+
+def test_the_builds_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    journal = Journal(state_directory(tmp_path), lambda _: None)
+    journal(SessionStarted(seq=1, project="shop", root="/", urls=(), engine="e", version="0"))
+    journal(BuildStarted(seq=2, build=1, cause="first build"))
+    journal.close()
+    for words in (f"history {tmp_path}", f"history --json {tmp_path}", f"history 1 {tmp_path}"):
+        ended = devbox(f"{words} > /dev/full")
+        assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from devbox.config import load_leniently
 from devbox.daemon import status
 from devbox.daemon.api.server import control_api
 from devbox.daemon.lock import ProjectLock, make_runtime_directory
-from devbox.daemon.status import read_statuses
+from devbox.daemon.status import read_status, read_statuses
+from devbox.engine.fake import FakeEngine
 from tests.unit.daemon.kit import Nothing
 from tests.unit.test_imports import imported
 
@@ -65,10 +67,8 @@ async def test_of_a_folder_that_never_was_a_project_it_is_said(
     root = tmp_path / "empty"
     root.mkdir()
     found = await read_status(load_leniently(root, {}))
-    assert (found.state, found.reason) == (
-        "stopped",
-        f"{root} has no Dockerfile, and devbox has never run there; "
-        "name the project's folder, or start it there: devbox up PATH",
-    )
+    never = f"{root} has no Dockerfile, and devbox has never run there"
+    step = "name the project's folder, or start it there: devbox up PATH"
+    assert (found.state, found.reason) == ("stopped", f"{never}; {step}")
     (root / "Dockerfile").touch()
     assert (await read_status(load_leniently(root, {}))).reason == ""
