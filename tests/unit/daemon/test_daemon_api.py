@@ -14,7 +14,7 @@ import pytest
 import schemathesis
 from schemathesis.checks import load_all_checks
 
-from devbox.config import load
+from devbox.config import Config, load
 from devbox.daemon.api import SOCKET, models
 from devbox.daemon.api.app import application
 from devbox.daemon.api.ask import ask
@@ -211,12 +211,18 @@ def test_the_api_keeps_to_its_own_description(case: schemathesis.Case[Any]) -> N
     case.call_and_validate()
 
 
-async def test_settings_with_a_path_that_is_no_utf8_are_told(root: Path) -> None:
-    control = Nothing()
+@pytest.fixture
+def undecodable(root: Path) -> Config:
+    """The settings of a folder whose name is no UTF-8."""
     folder = Path(os.fsdecode(os.fsencode(root) + b"/caf\xe9"))
     folder.mkdir()
-    control.settings = load(folder, {}, {})
+    return load(folder, {}, {})
+
+
+async def test_settings_with_a_path_that_is_no_utf8_are_told(root: Path, undecodable: Config) -> None:
+    control = Nothing()
+    control.settings = undecodable
     directory = make_runtime_directory(root)
     async with control_api(directory, control):
         told = await ask(directory, "GET", "config", within=10)
-    assert told["root"] == str(folder)
+    assert told["root"] == str(undecodable.root)

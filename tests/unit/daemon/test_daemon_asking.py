@@ -15,10 +15,13 @@ from devbox.events import (
     BuildFailed,
     BuildStarted,
     BuildSuperseded,
+    EngineLost,
     ReleaseFailed,
     ReleaseServed,
     WatchResumed,
 )
+from devbox.model import LABEL_ROLE
+from devbox.release.spec import ROLE_APP
 from tests.unit.daemon.kit import until
 from tests.unit.daemon.test_daemon_loop import Running, running  # noqa: F401 - a fixture
 
@@ -129,3 +132,22 @@ async def test_a_rebuild_amidst_a_rollback_calls_off_a_rollback(
     assert [(event.build, event.again, event.cause) for event in told] == [
         (1, "rollback", "rebuild asked for")
     ]
+
+
+async def test_what_served_before_the_engine_went_serves_again_while_paused_and_no_save(
+    running: Running,  # noqa: F811
+) -> None:
+    await running.served(1)
+    await running.loop.order(Pause())
+    running.save("main.py", "two\n")
+    running.engine.lose()
+    await until(lambda: running.of(EngineLost))
+    running.engine.restore()
+    (container,) = (
+        each.id for each in await running.engine.containers("project") if each.labels[LABEL_ROLE] == ROLE_APP
+    )
+    await running.engine.remove_container(container)
+    await until(lambda: (1, "restart") in strategies(running))
+    assert len(running.of(BuildStarted)) == 1
+    await running.loop.order(Resume())
+    await running.served(2)
