@@ -88,7 +88,13 @@ def events(
     ] = False,
     after: Annotated[
         int,
-        typer.Option("--after", min=0, max=2**53 - 1, metavar="SEQ", help="Only events with a higher seq."),
+        typer.Option(
+            "--after",
+            min=0,
+            max=2**53 - 1,
+            metavar="SEQ",
+            help="Only events with a higher seq of this session.",
+        ),
     ] = 0,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of one event.")] = False,
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Coroutine
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from devbox.cli._base import AsJson, ProjectPath, app, run
+
+_RESET = "\x1b[0m"
 
 if TYPE_CHECKING:
     # What a verb needs it imports when it runs.
@@ -96,6 +99,18 @@ def logs(
     run(act)
 
 
+def put_line(line: str, *, err: bool) -> None:
+    """Prints somebody else's line: as it is for a program, with its colours and no other control sequence on
+    a terminal."""
+    if (sys.stderr if err else sys.stdout).isatty():
+        from devbox.report.text import clean_but_coloured
+
+        line = clean_but_coloured(line)
+        if "\x1b" in line:
+            line = f"{line.removesuffix(_RESET)}{_RESET}"
+    typer.echo(line, err=err, color=True)
+
+
 async def _logs(config: Config, extent: Extent) -> int:
     from devbox.daemon.known import met
     from devbox.daemon.logs import read_logs
@@ -103,7 +118,7 @@ async def _logs(config: Config, extent: Extent) -> int:
     from devbox.errors import UsageError
 
     def put(line: LogLine) -> None:
-        typer.echo(line.line, err=line.stream == "stderr")
+        put_line(line.line, err=line.stream == "stderr")
 
     if not await read_logs(config, put, extent):
         raise UsageError(f"nothing of {met(config).project} is there", hint="devbox up starts it")
@@ -123,7 +138,7 @@ async def _build_logs(config: Config, build: int, extent: Extent) -> int:
         if event.step != step:
             step = event.step
             typer.echo(f"{PREFIX}{shorten(step)}")
-        typer.echo(event.line, err=event.stream == "stderr")
+        put_line(event.line, err=event.stream == "stderr")
 
     def say(text: str) -> None:
         typer.echo(f"{PREFIX}{text}", err=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import io
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 import typer
 
 from devbox.cli._base import run
+from devbox.cli._reading import put_line
 from devbox.daemon.lock import state_directory
 from devbox.events import BuildStarted, SessionStarted
 from devbox.report.journal import Journal
@@ -113,3 +115,46 @@ def test_the_builds_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     for words in (f"history {tmp_path}", f"history --json {tmp_path}", f"history 1 {tmp_path}"):
         ended = devbox(f"{words} > /dev/full")
         assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended
+
+
+def test_events_after_one_of_an_earlier_session_are_all_of_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    journal = Journal(state_directory(tmp_path), lambda _: None)
+    journal(SessionStarted(seq=1, project="shop", root="/", urls=(), engine="e", version="0"))
+    journal(BuildStarted(seq=2, build=1, cause="first build"))
+    journal.close()
+    counts = [len(devbox(f"events --after {n} {tmp_path}").stdout.splitlines()) for n in (0, 1, 2, 700)]
+    assert counts == [2, 1, 0, 2]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+HARMFUL = "\x1b[2J\x1b]0;title\x07\x1b]52;c;AAAA\x07\x1b[31mred\x1b[0m \x1b[?1049h\x9b2Jplain"
+
+
+def test_a_terminal_gets_the_colours_of_a_line_and_nothing_that_harms_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stdout", shown)
+    put_line(HARMFUL, err=False)
+    assert shown.getvalue() == "\x1b[31mred\x1b[0m plain\x1b[0m\n"
+
+
+def test_a_program_gets_a_line_as_it_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", shown)
+    put_line(HARMFUL, err=True)
+    assert shown.getvalue() == f"{HARMFUL}\n"
+
+
+def test_a_colour_ends_with_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stdout", shown)
+    put_line("\x1b[31mred", err=False)
+    assert shown.getvalue() == "\x1b[31mred\x1b[0m\n"
