@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import select
+import stat
 from typing import TextIO
 
 
@@ -49,8 +50,13 @@ class Sink:
 
     def _has_no_reader(self) -> bool:
         try:
+            descriptor = self.stream.fileno()
+            mode = os.fstat(descriptor).st_mode
+            if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+                # The end of a terminal is told by a signal.
+                return False
             waiting = select.poll()
-            waiting.register(self.stream.fileno(), 0)
+            waiting.register(descriptor, 0)
             return any(happened & select.POLLERR for _, happened in waiting.poll(0))
         except (OSError, ValueError):
             return False
