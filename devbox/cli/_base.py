@@ -12,11 +12,36 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from devbox.place import canonical, split
 
+_WORDS = (
+    ("Input should be a valid integer, unable to parse string as an integer", "it is no whole number"),
+    ("Input should be a valid number, unable to parse string as a number", "it is no number"),
+    ("Input should be greater than or equal to", "it must be at least"),
+    ("Input should be less than or equal to", "it must be at most"),
+    ("Input should be", "it must be"),
+    ("Value error, ", ""),
+)
+
+
+class InWords(TyperGroup):
+    """The verbs; what typer has pydantic say of a wrong value is said in words of ours."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the verb that was typed."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            for theirs, ours in _WORDS:
+                error.message = error.message.replace(theirs, ours)
+            raise
+
+
 app = typer.Typer(
     name="devbox",
+    cls=InWords,
     help="Save a file; the same URL answers with the new code, out of a really rebuilt image.",
     no_args_is_help=True,
     add_completion=False,

@@ -158,3 +158,18 @@ def test_a_colour_ends_with_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", shown)
     put_line("\x1b[31mred", err=False)
     assert shown.getvalue() == "\x1b[31mred\x1b[0m\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("up --workers x", "'--workers': it is no whole number"),
+        ("up --stop-timeout 5x", "'--stop-timeout': it is no number"),
+        ("up --debug-port 99999", "'--debug-port': it must be at most 65535"),
+        ("logs --build 0", "'--build': it must be at least 1"),
+        ("up --swap foo", "'--swap': 'foo' is not one of 'rolling', 'recreate'."),
+    ],
+)
+def test_a_wrong_value_is_told_in_words_of_ours(words: str, told: str) -> None:
+    ended = devbox(words)
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (2, f"Error: Invalid value for {told}")
