@@ -112,6 +112,7 @@ def put_line(line: str, *, err: bool) -> None:
 
 
 async def _logs(config: Config, extent: Extent) -> int:
+    from devbox.daemon.inside import what_helps
     from devbox.daemon.known import met
     from devbox.daemon.logs import read_logs
     from devbox.engine.values import LogLine
@@ -121,7 +122,7 @@ async def _logs(config: Config, extent: Extent) -> int:
         put_line(line.line, err=line.stream == "stderr")
 
     if not await read_logs(config, put, extent):
-        raise UsageError(f"nothing of {met(config).project} is there", hint="devbox up starts it")
+        raise UsageError(f"no revision of {met(config).project} is there", hint=what_helps(config))
     return 0
 
 
