@@ -93,6 +93,14 @@ def _names_of_pyproject(pyproject: Mapping[str, Any]) -> set[str]:
     return names | set(_of_table(table(pyproject, "tool", "poetry", "dependencies")))
 
 
+def lists_dependencies(pyproject: str) -> bool:
+    """Whether the text of a pyproject.toml lists all its dependencies in the standard's form, and none of
+    them is left to the build."""
+    project = table(read_toml(pyproject), "project")
+    dynamic = project.get("dynamic", ())
+    return "name" in project and not {"dependencies", "optional-dependencies"}.intersection(dynamic)
+
+
 def _of_table(dependencies: Mapping[str, Any]) -> Iterator[str]:
     """Names out of the tables of Poetry and Pipenv."""
     for name, value in dependencies.items():

@@ -62,7 +62,7 @@ class Reader:
         known = self._modules.get(path)
         if known is not None and known[0] == entry and entry.digest:
             return known[1]
-        return read_module(path, _read(root / path, _LARGEST_SOURCE))
+        return read_module(path, read_source(root / path))
 
     def _text(self, root: Path, name: str, entry: Entry) -> str:
         known = self._texts.get(name)
@@ -80,6 +80,11 @@ def _is_source(path: str) -> bool:
         return False
     *folders, _ = path.split("/")
     return not any(folder in _NOT_OURS or folder.startswith(".") for folder in folders)
+
+
+def read_source(path: Path) -> str:
+    """The text of a file, '' where it cannot be read or is larger than what anybody writes."""
+    return _read(path, _LARGEST_SOURCE)
 
 
 def _read(path: Path, most: int) -> str:

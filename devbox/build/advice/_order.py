@@ -22,6 +22,8 @@ _CODE = frozenset(
 _NO_CODE = frozenset({"setup.py"})
 _REQUIREMENTS = re.compile(r"\s(?:-r|--requirements?|-c)[=\s]*([^\s;&|\"']+)")
 _PROJECT = re.compile(r"\s[\"']?\.(?:\[[^\]]*\])?[\"']?(?:\s|$|[;&|])")
+_EXTRAS = re.compile(r"\s[\"']?\.\[([^\]]*)\]")
+_VENV = re.compile(r"venv|virtualenv|VIRTUAL_ENV")
 _UV = re.compile(r"\buv\b")
 
 
@@ -119,7 +121,10 @@ def _misplaced(place: Place, source: BuildStep, step: BuildStep, installer: _Ins
     project = _installs_project(installer, text)
     names = " and ".join(posixpath.basename(path) for path in needs if not is_there(place, source, path))
     hint = f"copy {names} before the source" if names else f"move {shown(later)} above line {first.line}"
-    wanted = Order(source, step, needs, *_split(place, step, installer, text))
+    parts = _split(place, step, installer, text)
+    if not parts[0]:
+        hint = "list the dependencies in requirements.txt, and install that before the source"
+    wanted = Order(source, step, needs, *parts)
     better, span = better_order(place, wanted)
     return place.advice(
         SOURCE_FIRST,
@@ -143,9 +148,17 @@ def _split(
     if installer.only is not None:
         pattern, replacement = installer.only
         return place.rewritten(step.instruction, lambda old: pattern.sub(replacement, old)) or (), written
-    earlier = place.instructions(stage for stage in place.closure if stage.index <= step.stage)
-    has_uv = any(_UV.search(each.text) for each, _ in earlier if each.line < step.instruction.line)
-    with_uv = "uv pip install --system -r pyproject.toml"
+    if not place.given.listing.intersection(_needed(installer, text, place.given.files)):
+        # What is made dependencies of while it is built, as by setup.py, cannot be had without the source.
+        return (), ()
+    stages = place.instructions(stage for stage in place.closure if stage.index <= step.stage)
+    above = [each.text for each, _ in stages if each.line < step.instruction.line]
+    has_uv = any(_UV.search(text) for text in above)
+    # With --system it passes over a virtual environment that comes first on the PATH.
+    where = '--python "$(which python)"' if any(_VENV.search(text) for text in above) else "--system"
+    asked = _EXTRAS.search(text)
+    extras = "".join(f" --extra {name.strip()}" for name in asked[1].split(",") if name) if asked else ""
+    with_uv = f"uv pip install {where} -r pyproject.toml{extras}"
     install = f"RUN {'' if has_uv else 'pip install --no-cache-dir uv && '}{with_uv}"
     rest = place.rewritten(
         step.instruction, lambda old: re.sub(r"(\binstall\b)(?=[^;&|]*\s[\"']?\.)", r"\1 --no-deps", old)
