@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import stat
 from collections.abc import Iterable, Mapping
@@ -94,6 +95,9 @@ def _read(path: Path, most: int) -> str:
             facts = os.fstat(descriptor)
             if not stat.S_ISREG(facts.st_mode) or facts.st_size > most:
                 return ""
-            return file.read(most).decode("utf-8-sig", errors="replace")
+            content = file.read(most)
+            # As PowerShell writes it, and pip reads it.
+            wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            return content.decode("utf-16" if wide else "utf-8-sig", errors="replace")
     except OSError:
         return ""
