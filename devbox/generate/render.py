@@ -6,6 +6,7 @@ import json
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 
 from devbox.generate.dependencies import ARCHIVES
 from devbox.generate.values import Dependencies, Found, Manager
@@ -110,12 +111,20 @@ devbox.toml
 
 def with_rules(ignored: str, rules: str) -> str:
     """An ignore file with those rules at its end that it does not hold already; where it is empty, all of
-    them, with what is said about them."""
+    them, with what is said about them. What it keeps in by a "!" stays in."""
     if not ignored.strip():
         return rules
-    known = {line.strip() for line in ignored.splitlines()}
+    held = [line.strip() for line in ignored.splitlines()]
+    known = set(held)
     missing = [line for line in rules.splitlines() if line and not line.startswith("#") and line not in known]
-    return "\n".join((ignored.rstrip("\n"), *missing)) + "\n" if missing else ignored
+    # The last rule that matches counts.
+    kept = [line for line in dict.fromkeys(held) if line.startswith("!") and _is_hidden(line[1:], missing)]
+    return "\n".join((ignored.rstrip("\n"), *missing, *kept)) + "\n" if missing else ignored
+
+
+def _is_hidden(path: str, rules: Iterable[str]) -> bool:
+    names = [rule.removeprefix("**/").strip("/") for rule in rules]
+    return any(fnmatchcase(part, name) for part in path.strip("/").split("/") for name in names)
 
 
 def dockerfile(found: Found) -> str:

@@ -386,3 +386,12 @@ def test_a_folder_whose_name_has_a_space() -> None:
 def test_the_name_that_a_repository_is_given() -> None:
     texts = {"requirements.txt": "git+https://github.com/pallets/flask@3.1#egg=Flask\ngunicorn"}
     assert generate(project(FLASK, **texts), Options()).notices == ()
+
+
+def test_what_an_ignore_file_keeps_in_stays_in() -> None:
+    both = with_rules("*\n!app.py\n!README.md\n!config/.env.example\n", DOCKERIGNORE)
+    rules = IgnoreRules(both.encode())
+    assert not rules.verdict("README.md").excluded
+    assert not rules.verdict("config/.env.example").excluded
+    assert rules.verdict("app.py/__pycache__").excluded
+    assert with_rules(both, DOCKERIGNORE) == both
