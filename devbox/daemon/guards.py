@@ -26,10 +26,11 @@ _REMOVED_BY_HAND = 137
 
 @dataclass(frozen=True, slots=True)
 class AppEnded:
-    """A container that served has ended."""
+    """A container that served, `started` at that time on the engine's clock, has ended."""
 
     container: str
     status: int
+    started: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class Guards:
         self._group.create_task(self._gate())
 
     def watch_app(self, serving: Serving) -> None:
-        """From now on this container's end is told, and no other's."""
+        """From now on this container's end is told, and no other's; also one that it has come to already."""
         if self._app is not None:
             self._app.cancel()
         self._app = self._group.create_task(self._ended(serving.container, serving.started))
@@ -195,9 +196,12 @@ class Guards:
 
     async def _ended(self, container: str, started: float) -> None:
         facts = await self.container(container)
-        again = facts is not None and facts.running and 0 < started != facts.started
-        # One that was started again before anybody watched it has ended already.
-        status = 0 if again else await self._status(container)
+        # The engine's wait takes one that it is about to start again for one that runs, and never tells of
+        # the end before it.
+        if facts is not None and started > 0 and (facts.starts_again or _another_run(facts, started)):
+            status: int | None = facts.exit_status
+        else:
+            status = await self._status(container)
         if status is None:
             return
         facts = await self.container(container)
@@ -205,7 +209,7 @@ class Guards:
             # The engine then tells the status of the new run.
             status = await self._status_told(container, status)
         self._ends.pop(container, None)
-        self._tell(AppEnded(container, status))
+        self._tell(AppEnded(container, status, started))
 
     async def _status_told(self, container: str, otherwise: int) -> int:
         """The exit status that the engine's events tell of a container, within 1 s."""
@@ -240,3 +244,7 @@ class Guards:
             if facts is None:
                 return _REMOVED_BY_HAND
             await asyncio.sleep(_ASK_AGAIN)
+
+
+def _another_run(facts: ContainerFacts, started: float) -> bool:
+    return facts.running and facts.started != started

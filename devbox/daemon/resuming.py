@@ -44,7 +44,7 @@ class Resuming:
         number, outcome = serving.revision.number, answers.outcome
         if isinstance(outcome, StartFailed):
             if outcome.exit_status is not None:
-                return AppEnded(serving.container, outcome.exit_status)
+                return AppEnded(serving.container, outcome.exit_status, serving.started)
             self._tools.emit(ReleaseFailed(revision=number, failure=failure_of(outcome)))
             return None
         try:

@@ -78,10 +78,12 @@ class Service:
             self._tidying = self._group.create_task(self._tidy(config))
 
     async def ended(self, message: AppEnded, source: Source | None, config: Config) -> AppExited | None:
-        """Says that the application ended by itself; None where the message is about a former one. `source`
-        is what was last known to serve."""
+        """Says that the application ended by itself; None where the message is about a former one or a former
+        run. `source` is what was last known to serve."""
         serving = self.serving
-        if serving is None or serving.container != message.container or not serving.alive:
+        if serving is None or not serving.alive:
+            return None
+        if (serving.container, serving.started) != (message.container, message.started):
             return None
         self.serving = replace(serving, alive=False)
         facts = await self._guards.container(message.container)
@@ -109,8 +111,11 @@ class Service:
     async def began(self, message: AppBegan, config: Config) -> None:
         """Takes the container that served up again, now that it was started by somebody else."""
         serving = self.serving
-        if serving is None or serving.container != message.container or serving.alive:
-            # Of one that lives the end is still to be told; it looks whether it runs again.
+        if serving is None or serving.container != message.container:
+            return
+        if serving.alive:
+            # Its end is still to be told. It may have come before the wait for it was heard: looked for anew.
+            self._guards.watch_app(serving)
             return
         facts = await self._guards.container(serving.container)
         if facts is not None and facts.running:

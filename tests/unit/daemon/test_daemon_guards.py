@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import cast
 
@@ -157,7 +157,7 @@ async def test_the_applications_end_is_told_with_its_status() -> None:
         await asyncio.sleep(0.01)
         await on.engine.end(container, 3)
         await until(lambda: on.told)
-        assert on.told == [AppEnded(container, 3)]
+        assert on.told == [AppEnded(container, 3, 0.0)]
 
 
 async def test_only_the_last_one_is_watched() -> None:
@@ -169,14 +169,36 @@ async def test_only_the_last_one_is_watched() -> None:
         await on.engine.end(old, 1)
         await on.engine.end(new, 2)
         await until(lambda: on.told)
-        assert on.told == [AppEnded(new, 2)]
+        assert on.told == [AppEnded(new, 2, 0.0)]
 
 
 async def test_one_removed_by_hand_has_ended() -> None:
     async with bench() as on:
         on.guards.watch_app(serving(container="gone"))
         await until(lambda: on.told)
-        assert on.told == [AppEnded("gone", 137)]
+        assert on.told == [AppEnded("gone", 137, 0.0)]
+
+
+async def test_one_that_is_about_to_be_started_again_before_it_is_watched_has_ended() -> None:
+    async with bench() as on:
+        container = await on.app()
+        scripted = on.engine.scripted(container)
+        scripted.status, scripted.exit_status = "restarting", 4
+        on.guards.watch_app(replace(serving(container=container), started=scripted.started))
+        await until(lambda: on.told)
+        assert on.told == [AppEnded(container, 4, scripted.started)]
+
+
+async def test_one_that_was_started_again_before_it_is_watched_has_ended() -> None:
+    async with bench() as on:
+        on.guards.watch_engine()
+        container = await on.app()
+        began = on.engine.scripted(container).started
+        await asyncio.sleep(0.01)
+        await on.engine.end(container, 5)
+        await on.engine.start(container)
+        on.guards.watch_app(replace(serving(container=container), started=began))
+        await until(lambda: AppEnded(container, 5, began) in on.told)
 
 
 async def test_an_engine_that_goes_away_says_nothing_about_the_application() -> None:
@@ -207,7 +229,7 @@ async def test_a_wait_that_breaks_off_is_taken_up_again() -> None:
         await until(lambda: engine.waits == 3)
         await engine.end(container, 5)
         await until(lambda: on.told)
-        assert on.told == [AppEnded(container, 5)]
+        assert on.told == [AppEnded(container, 5, 0.0)]
 
 
 async def test_a_gate_that_dies_is_started_again_until_it_lives() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from devbox.daemon.orders import Await, Outcome, Rollback
 from devbox.engine.fake import Behaviour, FakeBuild
 from devbox.engine.values import ExecResult
@@ -162,6 +164,21 @@ async def test_one_that_runs_again_before_its_end_is_told_serves_again(running: 
     await until(lambda: len(running.of(ReleaseServed)) == 2)
     exited = running.of(AppExited)[0]
     assert (exited.exit_status, exited.restarting) == (7, True)
+    assert await running.answer() == "build 1"
+
+
+async def test_an_end_that_no_wait_heard_is_found_at_the_next_start(running: Running) -> None:  # noqa: F811
+    async def deaf(container: str) -> int:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    running.engine.wait = deaf  # type: ignore[method-assign]
+    await running.served(1)
+    name = container_of(running)
+    await running.engine.end(name, 7)
+    await running.engine.start(name)
+    await until(lambda: len(running.of(ReleaseServed)) == 2)
+    assert running.of(AppExited)[0].exit_status == 7
     assert await running.answer() == "build 1"
 
 
