@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from devbox.build.advice._better import Order, better_order, is_there
+from devbox.build.advice._commands import commands
 from devbox.build.advice._place import Line, Place, shown
 from devbox.build.advice.values import Advice, Again
 from devbox.build.dockerfile import BuildStep, Instruction
@@ -23,6 +24,24 @@ _NO_CODE = frozenset({"setup.py"})
 _REQUIREMENTS = re.compile(r"\s(?:-r|--requirements?|-c)[=\s]*([^\s;&|\"']+)")
 _PROJECT = re.compile(r"\s[\"']?\.(?:\[[^\]]*\])?[\"']?(?:\s|$|[;&|])")
 _EXTRAS = re.compile(r"\s[\"']?\.\[([^\]]*)\]")
+_MOVABLE = frozenset(
+    {
+        "pip",
+        "uv",
+        "poetry",
+        "pipenv",
+        "npm",
+        "pnpm",
+        "yarn",
+        "apt-get",
+        "apt",
+        "apk",
+        "dnf",
+        "microdnf",
+        "yum",
+    }
+    | {"zypper", "rm", "set", "cd", "echo", "mkdir", "export", "true", "corepack"}
+)
 _VENV = re.compile(r"venv|virtualenv|VIRTUAL_ENV")
 _UV = re.compile(r"\buv\b")
 
@@ -126,6 +145,9 @@ def _misplaced(place: Place, source: BuildStep, step: BuildStep, installer: _Ins
         hint = "list the dependencies in requirements.txt, and install that before the source"
     wanted = Order(source, step, needs, *parts)
     better, span = better_order(place, wanted)
+    if any(part[0] not in _MOVABLE for part in commands(later)):
+        # What else it does may need the source.
+        better = None
     return place.advice(
         SOURCE_FIRST,
         later,

@@ -215,3 +215,9 @@ def test_into_the_virtual_environment_that_pip_installs_into() -> None:
     )
     (found,) = advised(text, "SourceBeforeDependencies")
     assert found.better[1].endswith('uv pip install --python "$(which python)" -r pyproject.toml')
+
+
+def test_what_else_a_run_does_may_need_the_source() -> None:
+    text = "FROM python:3.13-slim\nCOPY . .\nRUN pip install -r requirements.txt && chmod +x run.sh\n"
+    (found,) = advised(text, "SourceBeforeDependencies")
+    assert found.better == ()

@@ -331,6 +331,11 @@ class TestShellForm:
         assert advised('FROM python:3.13 AS a\nCMD x\nFROM python:3.13\nCMD ["y"]\n', self.RULE) == ()
 
 
+def test_an_image_of_which_there_are_no_versions_needs_none() -> None:
+    text = 'FROM gcr.io/distroless/python3-debian12\nCOPY app app\nCMD ["app.py"]\n'
+    assert advised(text, "UnpinnedBaseImage") == ()
+
+
 class TestRootUser:
     RULE = "RootUser"
 
