@@ -145,7 +145,7 @@ def _misplaced(place: Place, source: BuildStep, step: BuildStep, installer: _Ins
         hint = "list the dependencies in requirements.txt, and install that before the source"
     wanted = Order(source, step, needs, *parts)
     better, span = better_order(place, wanted)
-    if any(part[0] not in _MOVABLE for part in commands(later)):
+    if any(part[0] not in _MOVABLE for part in commands(later) if not part[0].startswith("<<")):
         # What else it does may need the source.
         better = None
     return place.advice(
