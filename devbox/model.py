@@ -254,13 +254,15 @@ class RestartPolicy:
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
     """A health check over the image's own, whose parts stay where one here is empty or 0: `test` as the
-    engine writes it ("CMD-SHELL" or "CMD" first, "NONE" alone for none at all), times in seconds."""
+    engine writes it ("CMD-SHELL" or "CMD" first, "NONE" alone for none at all), times in seconds. Engines
+    before 25.0 know no `start_interval`."""
 
     test: tuple[str, ...] = ()
     interval: float = 0.0
     timeout: float = 0.0
     start_period: float = 0.0
     retries: int = 0
+    start_interval: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,7 @@ def parse_volume(text: str, root: Path) -> VolumeMount:
     if source.startswith(("/", "./", "../", "~")) or source in {".", ".."}:
         try:
             path = os.path.normpath(root / Path(source).expanduser())
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             raise wrong(f"'{source}' begins with the home of a user who is not there") from error
         return VolumeMount("bind", path, place, read_only=option == "ro")
     if not _VOLUME_NAME.fullmatch(source):

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -57,15 +58,23 @@ def init(
 
     def act() -> Coroutine[Any, Any, int]:
         from devbox.config import load
-        from devbox.daemon.template import served_port
-        from devbox.errors import UsageError
-        from devbox.generate import Options
+        from devbox.daemon.template import asked_for
+        from devbox.errors import SeveralServices, UsageError
+        from devbox.place import place_of
 
         if (run_on_open or workspace is not None) and not vscode:
             raise UsageError("--run-on-open and --workspace are about VS Code", hint="add --vscode")
-        config = load(path, {}, os.environ)
-        options = Options(port or served_port(config), workers, proxy_headers)
         dockerfile = not vscode or port is not None or workers > 1 or proxy_headers or force
+        services: tuple[str, ...] = ()
+        try:
+            config = load(path, {}, os.environ)
+        except SeveralServices as error:
+            if dockerfile:
+                raise
+            services = error.services
+            config = load(place_of(path.resolve(), services[0]), {}, os.environ)
+        asked = asked_for(config)
+        options = replace(asked, port=port or asked.port, workers=workers, proxy_headers=proxy_headers)
 
         async def write() -> int:
             if dockerfile:
@@ -74,7 +83,7 @@ def init(
                 asks = sys.stdin.isatty() and sys.stdout.isatty()
                 await initialise(config, options, force=force, ask=_ask if asks else None, tell=_tell)
             if vscode:
-                await _for_vscode(config, workspace, run_on_open=run_on_open)
+                await _for_vscode(config, workspace, services, run_on_open=run_on_open)
             if dockerfile:
                 _tell(f"next: devbox up{'' if path == Path() else f' {path}'}")
             return 0
@@ -99,10 +108,12 @@ def _ask(change: Change) -> bool:
         signal.signal(signal.SIGINT, former)
 
 
-async def _for_vscode(config: Config, workspace: Path | None, *, run_on_open: bool) -> None:
+async def _for_vscode(
+    config: Config, workspace: Path | None, services: tuple[str, ...], *, run_on_open: bool
+) -> None:
     from devbox.daemon.editors import for_vscode
 
-    done = await for_vscode(config, workspace, run_on_open=run_on_open)
+    done = await for_vscode(config, workspace, run_on_open=run_on_open, services=services)
     for file in done.files:
         did = "wrote" if file.changed else "nothing to change in"
         _tell(f"{did} {file.path}: {', '.join(file.entries)}")

@@ -97,6 +97,7 @@ def logs(
 
 
 async def _logs(config: Config, extent: Extent) -> int:
+    from devbox.daemon.inside import what_helps
     from devbox.daemon.logs import read_logs
     from devbox.engine.values import LogLine
     from devbox.errors import UsageError
@@ -105,7 +106,7 @@ async def _logs(config: Config, extent: Extent) -> int:
         typer.echo(line.line, err=line.stream == "stderr")
 
     if not await read_logs(config, put, extent):
-        raise UsageError(f"nothing of {config.project} is there", hint="devbox up starts it")
+        raise UsageError(f"no revision of {config.project} is there", hint=what_helps(config))
     return 0
 
 

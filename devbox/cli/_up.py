@@ -252,22 +252,23 @@ def down(
 
     def act() -> Coroutine[Any, Any, int]:
         from devbox.config import load
-        from devbox.daemon.down import bring_services_down
+        from devbox.daemon.down import bring_services_down, compose_of
         from devbox.daemon.known import all_configs_of
 
         configs = all_configs_of(path, os.environ)
-        if services and configs[0].compose is None:
-            # What there is to stop is known from nowhere else: the reason is told.
-            load(configs[0].place, {}, os.environ)
 
         async def bring() -> int:
+            compose = await compose_of(configs) if services else None
+            if services and compose is None:
+                # What there is to stop is known from nowhere else: the reason is told.
+                load(configs[0].place, {}, os.environ)
             # No volume or network of one is removed while another one is in it.
             for config in configs if len(configs) > 1 else ():
                 await _down(config, volumes=False)
             for config in configs if len(configs) == 1 or volumes else ():
                 await _down(config, volumes=volumes)
             if services:
-                await bring_services_down(configs[0], os.environ, volumes=volumes)
+                await bring_services_down(configs[0].root, compose, os.environ, volumes=volumes)
             return 0
 
         return bring()

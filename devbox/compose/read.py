@@ -49,6 +49,7 @@ def read(root: Path, wanted: Wanted, environ: Mapping[str, str]) -> Composed | N
             networks=translation.networks,
             volumes=translation.volumes,
             syncs=translation.syncs,
+            triggers=translation.triggers,
             unsupported=tuple(dict.fromkeys(translation.unsupported)),
             warnings=resolved.warnings,
             watched=watched(root, files),

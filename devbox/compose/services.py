@@ -89,8 +89,11 @@ class Services:
             await asyncio.sleep(_ASK_AGAIN)
 
     async def down(self, *, volumes: bool) -> None:
-        """Stops and removes what Compose runs, with `volumes` also their data; raises ServicesFailed."""
-        arguments = ("--progress", "plain", "down", *(("--volumes",) if volumes else ()))
+        """Stops and removes what Compose runs, of whatever profile, with `volumes` also their data; raises
+        ServicesFailed."""
+        # Which profiles a flag named when they were brought up is known no more.
+        profiles = ("--profile", "*")
+        arguments = (*profiles, "--progress", "plain", "down", *(("--volumes",) if volumes else ()))
         status, lines = await self._program.run(arguments, _ENDS_WITHIN)
         if status:
             raise ServicesFailed("docker compose down failed", cause=lines[-1] if lines else "", log=lines)

@@ -10,15 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from devbox.compose.values import Named, Sync
+from devbox.compose.values import Named, Sync, Trigger
 from devbox.errors import ConfigError
 from devbox.notation_run import parse_duration
 
 # What is dealt with elsewhere: which services start when, and what the others are.
 _ELSEWHERE = {"depends_on", "profiles", "env_file"}
 _BUILD_ELSEWHERE = {"context", "dockerfile", "args", "target", "secrets", "network"}
-# Compose restarts a service by hand where devbox starts each revision anew anyway.
-_SYNCS = {"sync", "sync+restart"}
+# Compose restarts a service by hand where devbox starts each revision anew anyway; and nothing is to do for
+# `initial_sync`: what an image brings is there from the start.
+_SYNCS = {"sync", "sync+restart", "sync+exec"}
 _REBUILDS = {"rebuild", "restart"}
 
 
@@ -31,6 +32,7 @@ class Translation:
     networks: tuple[Named, ...] = ()
     volumes: tuple[Named, ...] = ()
     syncs: tuple[Sync, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
 
 
 def translate(project: Mapping[str, Any], service: str, environ: Mapping[str, str], file: str) -> Translation:
@@ -221,17 +223,19 @@ class _Translator:
         self._done.settings["extra_hosts"] = tuple(f"{name}={address}" for name, address in pairs)
 
     def _develop(self, develop: Mapping[str, Any]) -> None:
-        syncs = []
+        syncs, triggers = [], []
         for entry in develop.get("watch") or ():
             action, path = entry["action"], entry["path"]
             if action in _SYNCS:
                 syncs.append(Sync(path, entry.get("target", "")))
             elif action not in _REBUILDS:
                 self._leave(f"develop.watch.{action}")
-            for name in ("ignore", "include"):
-                if entry.get(name):
-                    self._leave(f"develop.watch.{name}")
-        self._done.syncs = tuple(syncs)
+                continue
+            if action == "sync+exec":
+                self._leave("develop.watch.exec (a command for each revision goes into before_start)")
+            patterns = (tuple(entry.get(name) or ()) for name in ("ignore", "include"))
+            triggers.append(Trigger(path, *patterns))
+        self._done.syncs, self._done.triggers = tuple(syncs), tuple(triggers)
 
 
 def _named(key: str, known: Mapping[str, Any]) -> Named:

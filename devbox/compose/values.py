@@ -41,6 +41,16 @@ class Sync:
 
 
 @dataclass(frozen=True, slots=True)
+class Trigger:
+    """Which files a `develop.watch` entry is about: those in `path`, with `include` only what its patterns
+    match, without what those of `ignore` match; both are as in a .dockerignore file, relative to `path`."""
+
+    path: str
+    ignore: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Compose:
     """A compose project around the `service` that is developed.
 
@@ -60,6 +70,7 @@ class Compose:
     networks: tuple[Named, ...] = ()
     volumes: tuple[Named, ...] = ()
     syncs: tuple[Sync, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
     unsupported: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     watched: tuple[Path, ...] = ()

@@ -8,6 +8,7 @@ from dataclasses import replace
 from devbox.config import Config
 from devbox.daemon.hostports import HostPorts
 from devbox.daemon.memory import Memory, revision_of, serving_container
+from devbox.daemon.outlook import may_listen_nowhere
 from devbox.daemon.work import Serving
 from devbox.engine.protocol import Engine
 from devbox.engine.values import ContainerFacts, EngineInfo
@@ -55,6 +56,8 @@ async def _take(
         held = tuple(mapping for mapping in ports.mappings if mapping not in debugger)
         mappings = (*(config.ports or retarget(held, facts.exposed, command)), *debugger)
     first = next((mapping.container_port for mapping in mappings if mapping.protocol == "tcp"), 0)
+    if may_listen_nowhere(config, facts):
+        first = 0
     try:
         ready = await wait_ready(engine, found.id, info, Readiness(port=first, timeout=_ANSWERS_WITHIN))
     except (StartFailed, EngineError):

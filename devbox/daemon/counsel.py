@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TypeAlias
 
-from devbox.build.advice import Advice, advise, saving
+from devbox.build.advice import Advice, Given, advise, saving
 from devbox.daemon.advising import given, told
 from devbox.daemon.work import Source, Work
 from devbox.errors import DevboxError
 from devbox.events import AdviceInfo, BuildAdvice, BuildAvoidable, Emit
-from devbox.model import Entry, Step
-
-_IGNORE_FILE = ".dockerignore"
-# What advice depends on; which files there are beside it changes with saves, and hardly ever the advice.
-_Ground: TypeAlias = tuple[bytes, tuple[tuple[str, str], ...], str, tuple[Entry | None, ...]]
+from devbox.model import Step
 
 
 class Counsel:
@@ -23,7 +18,7 @@ class Counsel:
 
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
-        self._ground: _Ground | None = None
+        self._given: Given | None = None
         self._found: tuple[Advice, ...] = ()
         self._told: tuple[AdviceInfo, ...] = ()
         self._measured: set[tuple[str, str]] = set()
@@ -56,24 +51,26 @@ class Counsel:
             )
 
     async def _advice(self, source: Source) -> tuple[Advice, ...]:
-        ground = _ground(source)
-        if ground != self._ground:
-            self._found = await asyncio.to_thread(_advice, source)
-            self._ground = ground
+        """Thought over again only where something that it reads is another one; contents of files are not."""
+        now = await asyncio.to_thread(_given, source)
+        if now is None:
+            self._found = ()
+        elif now != self._given:
+            self._found = await asyncio.to_thread(_advice, now)
+        self._given = now
         return self._found
 
 
-def _ground(source: Source) -> _Ground:
-    config, entries = source.config, source.snapshot.entries
-    ignoring = (entries.get(_IGNORE_FILE), entries.get(f"{source.dockerfile_name}{_IGNORE_FILE}"))
-    return source.dockerfile_bytes, tuple(sorted(config.build_args.items())), config.target, ignoring
-
-
-def _advice(source: Source) -> tuple[Advice, ...]:
+def _given(source: Source) -> Given | None:
     try:
-        return advise(
-            given(source.config, source.dockerfile, source.dockerfile_bytes, source.snapshot.entries)
-        )
+        return given(source.config, source.dockerfile, source.dockerfile_bytes, source.snapshot.entries)
     except DevboxError:
         # What cannot be built is told by the build.
+        return None
+
+
+def _advice(known: Given) -> tuple[Advice, ...]:
+    try:
+        return advise(known)
+    except DevboxError:
         return ()

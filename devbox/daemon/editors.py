@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,9 +24,12 @@ class Told:
     notices: tuple[str, ...]
 
 
-async def for_vscode(config: Config, workspace: Path | None, *, run_on_open: bool) -> Told:
+async def for_vscode(
+    config: Config, workspace: Path | None, *, run_on_open: bool, services: Sequence[str] = ()
+) -> Told:
     """Puts devbox's entries into tasks.json and launch.json of `workspace`, or of the folder that is likely
-    to be opened; raises UsageError as write_entries does, and ContextError.
+    to be opened, those for `services` that run at once into the first alone; raises UsageError as
+    write_entries does, and ContextError.
 
     Without a Dockerfile that can be read the debugger is told that its files lie where it runs.
     """
@@ -40,7 +44,9 @@ async def for_vscode(config: Config, workspace: Path | None, *, run_on_open: boo
         except DockerfileError as error:
             notices.append(f"{error}: run this again once it can be read, for the debugger's paths")
         folder = workspace or workspace_of(config.root)
-        files = await asyncio.to_thread(write_entries, config, folder, roots, run_on_open=run_on_open)
+        files = await asyncio.to_thread(
+            write_entries, config, folder, roots, run_on_open=run_on_open, services=services
+        )
         entries = (await watcher.scan()).entries
     if any(
         file.path.is_relative_to(config.context)
@@ -48,4 +54,6 @@ async def for_vscode(config: Config, workspace: Path | None, *, run_on_open: boo
         for file in files
     ):
         notices.append(".vscode is part of the build context: a line in .dockerignore spares builds")
+    if services:
+        notices.append(f"a debugger is for one service: devbox init --vscode .:{services[0]}")
     return Told(files, tuple(notices))

@@ -60,6 +60,11 @@ class Inflight:
         return self._work.source.identity if self._work else None
 
     @property
+    def source(self) -> Source | None:
+        """What the running round works on, None where there is none."""
+        return self._work.source if self._work else None
+
+    @property
     def builds(self) -> bool:
         """True while a build runs, and not an image that is there already let serve again."""
         return self._work is not None and self._work.again is None

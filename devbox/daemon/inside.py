@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from devbox.config import Config
-from devbox.daemon.lock import runtime_directory
+from devbox.daemon.lock import holder, runtime_directory
 from devbox.daemon.memory import recall, serving_container
 from devbox.daemon.status import pointed_at
 from devbox.engine import connect
@@ -35,7 +35,7 @@ async def run_inside(config: Config, command: tuple[str, ...]) -> int:
         pointed = await pointed_at(runtime_directory(config.place))
         container = serving_container(await recall(engine, config), pointed)
         if container is None:
-            raise UsageError(f"no revision of {config.project} is serving", hint="devbox up starts one")
+            raise UsageError(f"no revision of {config.project} is serving", hint=what_helps(config))
         terminal = _terminal()
         console = await engine.console(container.id, command, terminal)
         try:
@@ -46,6 +46,13 @@ async def run_inside(config: Config, command: tuple[str, ...]) -> int:
             await console.close()
     finally:
         await engine.close()
+
+
+def what_helps(config: Config) -> str:
+    """What to do where no revision is there to look into."""
+    if holder(runtime_directory(config.place)) is not None:
+        return "devbox status says what keeps it from serving"
+    return "devbox up starts one"
 
 
 async def _converse(console: Console, *, resized: bool) -> None:

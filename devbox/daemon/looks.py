@@ -41,10 +41,15 @@ class Looks:
         if read is None:
             return
         source, reloaded = read
+        unheeded = self._parts.project.unheeded
+        if not self._parts.agenda.rebuilds:
+            # Else what is asked for takes the disk as it is.
+            course, inflight = self._course, self._parts.inflight
+            source = unheeded.taken_for(source, (inflight.source, course.latest, course.served))
         self._course.latest = source
         if source.whole:
             self._parts.agenda.waiters.looked(source.identity)
-        retry = reloaded or any(path in source.snapshot.entries for path in look.paths)
+        retry = reloaded or any(path in source.snapshot.entries and not unheeded(path) for path in look.paths)
         await self._act(source, look, retry=retry)
         self._settle()
         if self._parts.inflight.identity is None:
@@ -68,7 +73,7 @@ class Looks:
         elif verdict is Verdict.NOTHING:
             self._stand_by()
             if look.paths and self._parts.inflight.identity is None:
-                self._parts.news.nothing_changed(look.paths)
+                self._parts.news.nothing_changed(look.paths, self._parts.project.unheeded)
         elif self._parts.inflight.settled or self._parts.agenda.paused:
             # The round can no longer be called off; its end looks again, and so does whoever resumes.
             return

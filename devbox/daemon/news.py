@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
+from devbox.daemon.bypass import bypasses
 from devbox.daemon.template import NO_DOCKERFILE
 from devbox.daemon.work import Identity, Source
 from devbox.errors import BuildFailed as BuildError
@@ -22,6 +24,7 @@ from devbox.events import (
 )
 from devbox.model import ChangeSet
 
+LEFT_OUT = "develop.watch leaves it out"
 _SAME_NEWS = 1.0
 _PATHS_TOLD = 200
 SHOWN_LINES = 40
@@ -70,14 +73,18 @@ class News:
         if generated is None:
             self._noticed.discard(NO_DOCKERFILE)
         template = (NO_DOCKERFILE, *generated.notices) if generated is not None else ()
-        for notice in (*template, *snapshot.notices, *skipped, *mounted, *secret):
+        for notice in (*template, *snapshot.notices, *skipped, *mounted, *secret, *bypasses(source)):
             if notice not in self._noticed:
                 self._noticed.add(notice)
                 self._emit(ContextNotice(notice=notice))
 
-    def nothing_changed(self, paths: tuple[str, ...]) -> None:
-        """Says that a touched path needs no build."""
+    def nothing_changed(self, paths: tuple[str, ...], unheeded: Callable[[str], bool]) -> None:
+        """Says that a touched path needs no build, and of those that are `unheeded` why."""
         told = tuple(path for path in paths if path not in self._own)
+        aside = tuple(path for path in told if unheeded(path))
+        told = tuple(path for path in told if path not in aside)
+        if aside:
+            self._ignored(LEFT_OUT, aside)
         if told:
             self._ignored("nothing changed", told)
 

@@ -11,12 +11,19 @@ from devbox.engine.values import ContainerFacts, ImageFacts
 from devbox.model import Backend, PortMapping
 from devbox.release.debugging import debugger_ports
 from devbox.release.dial import ANSWER_BOUND
-from devbox.release.ports import browser_url, publish, retarget
-from devbox.release.probe import Readiness, backends, must_speak
+from devbox.release.ports import browser_url, names_port, publish, retarget
+from devbox.release.probe import Readiness, backends, is_server, must_speak
 from devbox.release.spec import as_run
 
 _WARM_LEAST = 3.0
 _WARM_TIMES = 4
+
+
+def may_listen_nowhere(config: Config, facts: ImageFacts) -> bool:
+    """True for a worker of a compose file: nothing says that it has a port, as it is with Compose itself."""
+    command = (*facts.entrypoint, *facts.command)
+    told = config.debug or config.health_path or is_server(command)
+    return config.compose is not None and not told and not names_port(config.ports, facts.exposed, command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +53,17 @@ class Outlook:
         """When a container of the image is ready."""
         facts = as_run(facts, self.config)
         own = [port for port in self.ports(facts) if port not in self._debugger]
+        command = (*facts.entrypoint, *facts.command)
         bound = self.config.health.timeout if self.config.health is not None else 0.0
         return Readiness(
             port=next((port.container_port for port in own if port.protocol == "tcp"), 0),
             health_path=self.config.health_path,
             healthcheck=facts.healthcheck,
-            speak=must_speak((*facts.entrypoint, *facts.command)),
+            speak=must_speak(command),
             timeout=self.config.start_timeout,
             debugged=self.config.debug,
             health_timeout=bound or ANSWER_BOUND,
+            guess=may_listen_nowhere(self.config, facts),
         )
 
     def warm_readiness(self, facts: ImageFacts) -> Readiness:

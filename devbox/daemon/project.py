@@ -6,11 +6,13 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from devbox.build.dockerfile import Dockerfile, RuntimeHints, runtime
+from devbox.build.dockerfile import Dockerfile, runtime
 from devbox.config import Config
+from devbox.daemon.bypass import command_words
 from devbox.daemon.hostports import HostPorts
 from devbox.daemon.source import Settings, read_source
 from devbox.daemon.template import Template, unwritten_rules
+from devbox.daemon.unheeded import Unheeded
 from devbox.daemon.work import Source
 from devbox.errors import ConfigError, DevboxError
 from devbox.model import Backend, PortMapping
@@ -31,6 +33,7 @@ class Project:
     ) -> None:
         self._settings, self._changed = settings, changed
         self._ports = ports
+        self.unheeded = Unheeded(self.config)
         self.watcher = self._make_watcher()
         self._former: list[Watcher] = []
         self._template = Template()
@@ -66,8 +69,12 @@ class Project:
         return await read_source(self.config, self.watcher, self._template, hinted=hinted)
 
     async def holds(self, source: Source) -> bool:
-        """Whether the build context on disk is still that of `source`; raises ContextError."""
-        return await self.watcher.still(source.snapshot.digest)
+        """Whether the build context on disk is still that of `source`, but for what is left out; raises
+        ContextError."""
+        if await self.watcher.still(source.snapshot.digest):
+            return True
+        now = await self.watcher.scan()
+        return self.unheeded.only(source.snapshot, now, source.dockerfile_name)
 
     async def reload(self) -> bool:
         """Takes changed settings into force; true where there were any.
@@ -82,6 +89,7 @@ class Project:
                 raise ConfigError(
                     f"swap cannot become {self.config.swap} while devbox runs", hint="start devbox up again"
                 )
+            unheeded = Unheeded(self.config)
             await self.arrange((await self.read()).dockerfile)
         except DevboxError as error:
             self._settings.refuse(former, str(error))
@@ -91,7 +99,7 @@ class Project:
             if isinstance(error, ConfigError):
                 raise
             raise ConfigError(error.what, cause=error.cause, hint=error.hint) from error
-        self._told = ""
+        self._told, self.unheeded = "", unheeded
         if _watched(former) != _watched(self.config):
             self._former.append(self.watcher)
             self.watcher = self._make_watcher()
@@ -113,27 +121,20 @@ class Project:
             dockerfile=config.dockerfile,
             extra_files=config.watched_files,
             unwritten=unwritten_rules(config),
+            unheeded=self.unheeded,
         )
 
 
 def _watched(config: Config) -> tuple[object, ...]:
     """What a watcher is made from."""
-    return config.context, config.dockerfile, config.watched_files, unwritten_rules(config)
-
-
-def _run(config: Config, hints: RuntimeHints) -> tuple[str | tuple[str, ...] | None, ...]:
-    """Program and command as they will be run: another ENTRYPOINT takes the image's CMD away."""
-    if config.entrypoint:
-        return (config.entrypoint, config.command)
-    return (hints.entrypoint, config.command or hints.cmd)
+    triggers = config.compose.triggers if config.compose is not None else ()
+    return config.context, config.dockerfile, config.watched_files, unwritten_rules(config), triggers
 
 
 def published(config: Config, dockerfile: Dockerfile) -> tuple[PortMapping, ...]:
     """The mappings to publish, as far as the Dockerfile tells before the image is there."""
     hints = runtime(dockerfile, config.build_args, config.target)
     exposed = tuple(PortMapping(container_port=port, protocol=protocol) for port, protocol in hints.ports)
-    command = [
-        word for part in _run(config, hints) for word in ((part,) if isinstance(part, str) else part or ())
-    ]
+    command = command_words(config, hints)
     debugger = debugger_ports(config.debug_port) if config.debug else ()
     return (*publish(config.ports, exposed, command), *debugger)

@@ -136,11 +136,13 @@ def dockerfile_of(
 
 def _missing(config: Config, why: NotRecognised | None = None) -> DockerfileError:
     other = "name one with --dockerfile"
+    # What a flag names, devbox init knows nothing of.
+    write = "write it" if config.sources["dockerfile"] == "flag" else "write it, as devbox init does"
     return DockerfileError(
         f"there is no {_shown(config)} in {config.root}",
         path=str(_shown(config)),
         cause=f"and none can be made up: {why}" if why else "",
-        hint=f"{why.hint}; or write a Dockerfile, or {other}" if why else f"write it, or {other}",
+        hint=f"{why.hint}; or write a Dockerfile, or {other}" if why else f"{write}, or {other}",
     )
 
 

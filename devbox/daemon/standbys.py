@@ -237,7 +237,7 @@ class Standbys:
         application = container_spec(config, image, serving.revision, self._tools.info, ports, serving.record)
         name = f"devbox-{config.project}-standby-{uuid.uuid4().hex[:8]}"
         environment = {**launch.environment, **wire.environment(launch.environment)}
-        return standby_spec(application, name, launch.argv, environment, launch.cwd)
+        return standby_spec(application, image, name, launch.argv, environment, launch.cwd)
 
 
 def _denied(name: str, denied: Collection[str]) -> bool:

@@ -25,9 +25,15 @@ def unwritten_rules(config: Config) -> bytes:
     return DOCKERIGNORE.encode() if stands_in(config) else b""
 
 
-def served_port(config: Config) -> int:
+def _served_port(config: Config) -> int:
     """The port that an application should listen on: the published one, else the default."""
     return next((port.container_port for port in config.ports if port.protocol == "tcp"), DEFAULT_PORT)
+
+
+def asked_for(config: Config) -> Options:
+    """What the settings ask of the Dockerfile."""
+    volumes = (mount for mount in config.volumes if mount.kind != "bind" and not mount.read_only)
+    return Options(port=_served_port(config), folders=tuple(sorted({mount.target for mount in volumes})))
 
 
 class Template:
@@ -57,7 +63,7 @@ class Template:
 
     def make(self, config: Config, entries: Mapping[str, Entry]) -> Generated:
         """The Dockerfile for a build context; blocks on the disk. Raises NotRecognised as generate does."""
-        folder, options = self._reader.read(config.context, entries), Options(port=served_port(config))
+        folder, options = self._reader.read(config.context, entries), asked_for(config)
         if self._made is None or self._made[0] is not folder or self._made[1] != options:
             self._made = folder, options, generate(folder, options)
         return self._made[2]

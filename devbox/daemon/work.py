@@ -48,15 +48,28 @@ class Source:
 
     @property
     def writable(self) -> tuple[str, ...]:
-        """Paths of the build context that are mounted into the container for it to write to."""
-        found = []
+        """Paths of the build context, without code, that are mounted for the container to write to."""
+        return tuple(
+            name for name, read_only in self._mounted() if not read_only and name not in self.mounted_code
+        )
+
+    @property
+    def mounted_code(self) -> tuple[str, ...]:
+        """Paths of the build context that are mounted into the container and have Python source in them."""
+        source = [path for path in self.snapshot.entries if path.endswith(".py")]
+        return tuple(
+            name
+            for name, _ in self._mounted()
+            if any(name in (".", path) or path.startswith(f"{name}/") for path in source)
+        )
+
+    def _mounted(self) -> Iterable[tuple[str, bool]]:
         for mount in self.config.volumes:
             path = Path(mount.source)
-            if mount.kind == "bind" and not mount.read_only and path.is_relative_to(self.config.context):
+            if mount.kind == "bind" and path.is_relative_to(self.config.context):
                 name = path.relative_to(self.config.context).as_posix()
                 if name == "." or name in self.snapshot.entries:
-                    found.append(name)
-        return tuple(found)
+                    yield name, mount.read_only
 
     @property
     def secret_files(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ Json = Mapping[str, Any]
 _TAR_BODY_WITH_CONTAINERD_STORE = (27, 5, 0)
 # BuildKit came to the build endpoint with engine 18.09, which speaks this version of the API.
 _BUILDKIT_API = (1, 39)
+_NANOSECONDS = 1_000_000_000
 _OUR_LABELS = "dev.devbox."
 
 
@@ -81,6 +82,7 @@ def short(container: str) -> str:
 def image(data: Json) -> ImageFacts:
     """An image from its inspection."""
     config = data.get("Config") or {}
+    check = config.get("Healthcheck") or {}
     return ImageFacts(
         id=data["Id"],
         tags=tuple(tag for tag in data.get("RepoTags") or () if tag != "<none>:<none>"),
@@ -90,7 +92,8 @@ def image(data: Json) -> ImageFacts:
         volumes=tuple(config.get("Volumes") or ()),
         entrypoint=_words(config.get("Entrypoint")),
         command=_words(config.get("Cmd")),
-        healthcheck=_words((config.get("Healthcheck") or {}).get("Test")),
+        healthcheck=_words(check.get("Test")),
+        health_interval=(check.get("Interval") or 0) / _NANOSECONDS,
         working_directory=config.get("WorkingDir") or "",
         user=config.get("User") or "",
         triggers=tuple(config.get("OnBuild") or ()),

@@ -162,13 +162,17 @@ def _attached(client: APIClient, network: NetworkAttachment) -> NetworkingConfig
 
 
 def _health(check: HealthCheck) -> Healthcheck:
-    return Healthcheck(
+    known = Healthcheck(
         test=list(check.test) or None,
         interval=round(check.interval * _NANOSECONDS),
         timeout=round(check.timeout * _NANOSECONDS),
         start_period=round(check.start_period * _NANOSECONDS),
         retries=check.retries,
     )
+    if check.start_interval:
+        # The library has no word for it; engines that do not know it pass over it.
+        known["StartInterval"] = round(check.start_interval * _NANOSECONDS)
+    return known
 
 
 def restart_policy(client: APIClient, name: str, policy: RestartPolicy) -> None:

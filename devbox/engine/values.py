@@ -35,7 +35,8 @@ class EngineInfo:
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
     """An image as the engine knows it; `id` is its content id, `created` seconds since the epoch, `triggers`
-    the ONBUILD instructions that a build from it begins with."""
+    the ONBUILD instructions that a build from it begins with, `health_interval` the seconds between two runs
+    of its `healthcheck`, 0 where it leaves them to the engine."""
 
     id: str
     tags: tuple[str, ...] = ()
@@ -46,6 +47,7 @@ class ImageFacts:
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     healthcheck: tuple[str, ...] = ()
+    health_interval: float = 0.0
     working_directory: str = ""
     user: str = ""
     triggers: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
@@ -170,8 +171,12 @@ def _final(found: Found) -> Iterator[str]:
     if found.options.proxy_headers:
         yield "# Whose headers are believed: name your proxy's address where others can reach the container."
         yield _env('FORWARDED_ALLOW_IPS="*"')
-    yield "# The application may write into its folder, and changes nothing of its own code."
-    yield f"RUN useradd --uid 1000 --create-home app && install --directory --owner=app --group=app {_HOME}"
+    folders = found.options.folders
+    # Docker gives a new volume the owner of the folder that it is mounted over.
+    volumes = ", and into those of its volumes" if folders else ""
+    yield f"# The application may write into its folder{volumes}, and changes nothing of its own code."
+    owned = shlex.join((_HOME, *folders))
+    yield f"RUN useradd --uid 1000 --create-home app && install --directory --owner=app --group=app {owned}"
     yield f"WORKDIR {_HOME}"
     yield f"COPY --from=builder {_VENV} {_VENV}"
     yield ""

@@ -126,11 +126,12 @@ class Dependencies:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What people may ask for."""
+    """What people may ask for; volumes are mounted over the `folders`, for the application to write to."""
 
     port: int = DEFAULT_PORT
     workers: int = 1
     proxy_headers: bool = False
+    folders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,14 @@ def container_ports(exposed: Iterable[PortMapping], command: Iterable[str]) -> t
     return tuple(sorted(declared, key=lambda port: (port != named, port)))
 
 
+def names_port(
+    configured: Iterable[PortMapping], exposed: Iterable[PortMapping], command: Iterable[str]
+) -> bool:
+    """False where neither the settings nor the image nor its command speak of a TCP port."""
+    ports = (*configured, *exposed)
+    return any(port.protocol == "tcp" for port in ports) or port_in_command(command) is not None
+
+
 def publish(
     configured: tuple[PortMapping, ...], exposed: Iterable[PortMapping], command: Iterable[str]
 ) -> tuple[PortMapping, ...]:

@@ -41,6 +41,7 @@ class Readiness:
     image's HEALTHCHECK test as the engine gives it) must succeed; else, where `speak` is set, any HTTP answer
     counts; else an open port does; else to run is enough. `timeout` in seconds, `health_timeout` that of one
     run of the health check. With `debugged` the debugger listens too, which tells nothing of the application.
+    Where it is a `guess` that there is a port at all, one that listens nowhere after a moment need only run.
     """
 
     port: int
@@ -50,6 +51,13 @@ class Readiness:
     timeout: float = 30.0
     debugged: bool = False
     health_timeout: float = ANSWER_BOUND
+    guess: bool = False
+
+
+def is_server(command: Sequence[str]) -> bool:
+    """True where the command is sure to listen sooner or later."""
+    text = " ".join(command)
+    return any(name in text for name in (*_OPENS_PORT_WHEN_LOADED, "gunicorn"))
 
 
 def must_speak(command: Sequence[str]) -> bool:
@@ -172,8 +180,8 @@ async def _until_open(
     readiness: Readiness,
     targets: tuple[Backend, ...],
     deadline: float,
-) -> Backend:
-    """The first of the places that opens."""
+) -> Backend | None:
+    """The first of the places that opens; None where it is a `guess` and nothing listens in there."""
     began = time.monotonic()
     diagnose_at = began + _DIAGNOSE_EVERY
     opening = [
@@ -188,6 +196,8 @@ async def _until_open(
             now = time.monotonic()
             if now >= diagnose_at:
                 diagnose_at = now + _DIAGNOSE_EVERY
+                if readiness.guess and await _listens_nowhere(engine, container):
+                    return None
                 patience = now - began < _ELSEWHERE_FOR_GOOD
                 await _fail_if_hopeless(engine, container, readiness, patience=patience)
             if now >= deadline:
@@ -244,14 +254,24 @@ async def _fail_if_hopeless(engine: Engine, container: str, readiness: Readiness
 
 
 async def _diagnosis(engine: Engine, container: str, readiness: Readiness) -> Diagnosis | None:
-    try:
-        table = await engine.exec(container, ("cat", "/proc/net/tcp", "/proc/net/tcp6"), ANSWER_BOUND)
-    except EngineError:
-        return None
-    found = parse(table.output)
+    found = parse(await _sockets(engine, container))
     if readiness.debugged:
         found = tuple(listener for listener in found if listener.port == readiness.port)
     return diagnose(found, readiness.port)
+
+
+async def _listens_nowhere(engine: Engine, container: str) -> bool:
+    table = await _sockets(engine, container)
+    # Its heading: without it nothing could be seen.
+    return "local_address" in table and not parse(table)
+
+
+async def _sockets(engine: Engine, container: str) -> str:
+    try:
+        table = await engine.exec(container, ("cat", "/proc/net/tcp", "/proc/net/tcp6"), ANSWER_BOUND)
+    except EngineError:
+        return ""
+    return table.output
 
 
 async def _too_late(engine: Engine, container: str, readiness: Readiness, last: str) -> StartFailed:

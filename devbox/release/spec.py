@@ -35,6 +35,9 @@ ROLE_IMAGE = "image"
 ROLE_NETWORK = "network"
 ROLE_BEFORE_START = "before-start"
 _BRIDGE = "bridge"
+# Seconds between two checks of health where nothing else is said, and a time that no standby waits.
+_ENGINES_PACE = 30.0
+_STANDS_BY = 365 * 24 * 3600.0
 
 
 def project_labels(config: Config, role: str) -> dict[str, str]:
@@ -154,10 +157,15 @@ def container_spec(
 
 
 def standby_spec(
-    application: ContainerSpec, name: str, argv: Sequence[str], environment: Mapping[str, str], cwd: str
+    application: ContainerSpec,
+    image: ImageFacts,
+    name: str,
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    cwd: str,
 ) -> ContainerSpec:
-    """A container that stands by for `application`, whose process would be `argv`: alike but for its role,
-    and that nobody finds it by an alias."""
+    """A container of `image` that stands by for `application`, whose process would be `argv`: alike but for
+    its role, that nobody finds it by an alias, and that no check of its health fails it while it waits."""
     return replace(
         application,
         name=name,
@@ -168,7 +176,18 @@ def standby_spec(
         working_directory=cwd,
         stdin=True,
         networks=_nameless(application),
+        health=_waited_for(application.health, image),
     )
+
+
+def _waited_for(check: HealthCheck | None, image: ImageFacts) -> HealthCheck | None:
+    """A health check whose failures count from its first success on, in the pace that it has anyway."""
+    check = check or HealthCheck()
+    test = check.test or image.healthcheck
+    if not test or test[0] == "NONE":
+        return check if check.test else None
+    pace = check.interval or image.health_interval or _ENGINES_PACE
+    return replace(check, start_period=_STANDS_BY, start_interval=pace)
 
 
 def before_start_spec(application: ContainerSpec, command: Sequence[str]) -> ContainerSpec:

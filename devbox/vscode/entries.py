@@ -9,6 +9,9 @@ and "Python debugging in VS Code". How a problem matcher with `background` works
 
 Advice has a matcher and a list of its own: it is told once, and stays while rounds come and go. Its lines
 come between rounds, since whoever waits for the task takes the end of any block for the end of a round.
+
+Of several services each has both matchers for itself, for the lines with its name in front
+(`api | devbox: …`): the end of one's round must not empty another one's list.
 """
 
 from __future__ import annotations
@@ -30,19 +33,29 @@ ADVICE_ENDS = r"^devbox: (?:\d+ pieces? of advice|no advice any more)"
 _WORKSPACE = "${workspaceFolder}"
 
 
-def tasks(folder: str, *, run_on_open: bool, is_default: bool) -> tuple[dict[str, Any], ...]:
-    """The tasks for a project in `folder` of the workspace ('' for the workspace itself).
+def tasks(
+    folder: str, *, run_on_open: bool, is_default: bool, service: str = "", services: Sequence[str] = ()
+) -> tuple[dict[str, Any], ...]:
+    """The tasks for a project in `folder` of the workspace ('' for the workspace itself), for one `service`
+    of it, or for all of its `services` at once, which no debugger attaches to.
 
     `run_on_open` lets VS Code start it when the folder is opened, `is_default` makes it what Run Build Task
     starts.
     """
     runs = {"runOn": "folderOpen", "instanceLimit": 1} if run_on_open else {"instanceLimit": 1}
     build: str | dict[str, Any] = {"kind": "build", "isDefault": True} if is_default else "build"
-    background = {"isBackground": True, "problemMatcher": [_matcher(folder), _advice_matcher(folder)]}
+    where = placed(folder, service)
+    place = [f":{service}"] if service else []
+    matchers = [
+        matcher(folder, placed(folder, each or service), each)
+        for each in services or ("",)
+        for matcher in (_matcher, _advice_matcher)
+    ]
+    background = {"isBackground": True, "problemMatcher": matchers}
     shows = {"presentation": {"reveal": "always", "panel": "dedicated", "showReuseMessage": False}}
-    return (
+    up, debug, down = (
         {
-            **_task(name_of("up", folder), folder, ["up", "--output", "plain"]),
+            **_task(name_of("up", where), folder, ["up", *place, "--output", "plain"]),
             "detail": "Build, serve, and rebuild with every save",
             **background,
             "group": build,
@@ -50,21 +63,24 @@ def tasks(folder: str, *, run_on_open: bool, is_default: bool) -> tuple[dict[str
             "runOptions": runs,
         },
         {
-            **_task(name_of("up --debug", folder), folder, ["up", "--debug", "--output", "plain"]),
+            **_task(name_of("up --debug", where), folder, ["up", *place, "--debug", "--output", "plain"]),
             "detail": "The same, under a debugger that waits for VS Code to attach",
             **background,
             **shows,
             "runOptions": {"instanceLimit": 1},
         },
         {
-            **_task(name_of("down", folder), folder, ["down"]),
+            **_task(name_of("down", where), folder, ["down", *place]),
             "detail": "Stop serving; volumes stay",
             "problemMatcher": [],
         },
     )
+    return (up, down) if services else (up, debug, down)
 
 
-def configurations(folder: str, port: int, mappings: Iterable[tuple[str, str]]) -> tuple[dict[str, Any], ...]:
+def configurations(
+    folder: str, port: int, mappings: Iterable[tuple[str, str]], service: str = ""
+) -> tuple[dict[str, Any], ...]:
     """The debug configuration that attaches to `devbox up --debug` on this port of this machine; `mappings`
     are (path in the container, path in the project)."""
     paths = [
@@ -73,7 +89,7 @@ def configurations(folder: str, port: int, mappings: Iterable[tuple[str, str]]) 
     ]
     return (
         {
-            "name": name_of("attach", folder),
+            "name": name_of("attach", placed(folder, service)),
             "type": "debugpy",
             "request": "attach",
             "connect": {"host": "127.0.0.1", "port": port},
@@ -82,13 +98,14 @@ def configurations(folder: str, port: int, mappings: Iterable[tuple[str, str]]) 
     )
 
 
-def compounds(folder: str) -> tuple[dict[str, Any], ...]:
+def compounds(folder: str, service: str = "") -> tuple[dict[str, Any], ...]:
     """What starts `devbox up --debug` and attaches once it serves."""
+    where = placed(folder, service)
     return (
         {
-            "name": name_of("debug", folder),
-            "configurations": [name_of("attach", folder)],
-            "preLaunchTask": name_of("up --debug", folder),
+            "name": name_of("debug", where),
+            "configurations": [name_of("attach", where)],
+            "preLaunchTask": name_of("up --debug", where),
             "stopAll": True,
         },
     )
@@ -113,9 +130,15 @@ def path_mappings(roots: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ..
     return tuple(sorted(needed, key=lambda pair: (-len(pair[0]), pair[0])))
 
 
-def name_of(what: str, folder: str) -> str:
-    """The label of a task or the name of a configuration: of each project in a workspace another one."""
-    return f"devbox: {what} ({folder})" if folder else f"devbox: {what}"
+def placed(folder: str, service: str) -> str:
+    """A folder of the workspace, or a service of it, as people name it."""
+    return f"{folder}:{service}" if service else folder
+
+
+def name_of(what: str, where: str) -> str:
+    """The label of a task or the name of a configuration: of each project in a workspace, and each service,
+    another one."""
+    return f"devbox: {what} ({where})" if where else f"devbox: {what}"
 
 
 def _task(label: str, folder: str, arguments: list[str]) -> dict[str, Any]:
@@ -128,25 +151,47 @@ def _task(label: str, folder: str, arguments: list[str]) -> dict[str, Any]:
     }
 
 
-def _matcher(folder: str) -> dict[str, Any]:
+def _matcher(folder: str, where: str, in_front: str) -> dict[str, Any]:
     return {
         # VS Code empties an owner's list at the end of each round: no project may empty another one's.
-        "owner": f"devbox {folder}" if folder else "devbox",
+        "owner": f"devbox {where}" if where else "devbox",
         "source": "devbox",
         "fileLocation": ["relative", _inside(folder)],
-        "pattern": {"regexp": PROBLEM, "file": 1, "line": 2, "column": 3, "severity": 4, "message": 5},
-        "background": {"activeOnStart": True, "beginsPattern": BEGINS, "endsPattern": ENDS},
+        "pattern": _pattern(PROBLEM, in_front),
+        "background": _background(BEGINS, ENDS, in_front, active_on_start=True),
     }
 
 
-def _advice_matcher(folder: str) -> dict[str, Any]:
+def _advice_matcher(folder: str, where: str, in_front: str) -> dict[str, Any]:
     return {
-        "owner": f"devbox advice {folder}" if folder else "devbox advice",
+        "owner": f"devbox advice {where}" if where else "devbox advice",
         "source": "devbox",
         "fileLocation": ["relative", _inside(folder)],
-        "pattern": {"regexp": ADVICE, "file": 1, "line": 2, "column": 3, "severity": 4, "message": 5},
-        "background": {"activeOnStart": False, "beginsPattern": ADVICE_BEGINS, "endsPattern": ADVICE_ENDS},
+        "pattern": _pattern(ADVICE, in_front),
+        "background": _background(ADVICE_BEGINS, ADVICE_ENDS, in_front, active_on_start=False),
     }
+
+
+def _pattern(regexp: str, in_front: str) -> dict[str, Any]:
+    groups = {"file": 1, "line": 2, "column": 3, "severity": 4, "message": 5}
+    return {"regexp": _behind(regexp, in_front), **groups}
+
+
+def _background(begins: str, ends: str, in_front: str, *, active_on_start: bool) -> dict[str, Any]:
+    return {
+        "activeOnStart": active_on_start,
+        "beginsPattern": _behind(begins, in_front),
+        "endsPattern": _behind(ends, in_front),
+    }
+
+
+def _behind(regexp: str, service: str) -> str:
+    """The same for lines with a service's name in front. Where there is none, lines that begin with `app | `
+    are the application's own, and never devbox's."""
+    if not service:
+        return regexp
+    name = service.replace(".", r"\.")
+    return rf"^{name} +\| {regexp.removeprefix('^')}"
 
 
 def _inside(folder: str) -> str:

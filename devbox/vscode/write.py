@@ -12,6 +12,7 @@ from typing import Any
 
 from devbox.config import Config
 from devbox.errors import UsageError
+from devbox.place import split
 from devbox.vscode.edit import put_entries
 from devbox.vscode.entries import (
     LAUNCH_VERSION,
@@ -20,6 +21,7 @@ from devbox.vscode.entries import (
     configurations,
     name_of,
     path_mappings,
+    placed,
     tasks,
 )
 from devbox.vscode.jsonc import Broken, parse
@@ -51,9 +53,15 @@ def workspace_of(root: Path) -> Path:
 
 
 def write_entries(
-    config: Config, workspace: Path, roots: Sequence[tuple[str, str]], *, run_on_open: bool
+    config: Config,
+    workspace: Path,
+    roots: Sequence[tuple[str, str]],
+    *,
+    run_on_open: bool,
+    services: Sequence[str] = (),
 ) -> tuple[Written, ...]:
-    """Puts devbox's entries for a project into both files of `workspace`, and leaves all else in them.
+    """Puts devbox's entries for a project, or one service of it, into both files of `workspace`, those for
+    `services` that run at once into tasks.json alone, and leaves all else in them.
 
     `roots` are (path in the container, path in the build context) of what COPYs bring there. Raises
     UsageError where one of the files is no JSONC, naming its line, and then touches neither; and where one
@@ -71,21 +79,18 @@ def write_entries(
     target = workspace / FOLDER
     tasks_file, launch_file = target / "tasks.json", target / "launch.json"
     before = {path: _read(path) for path in (tasks_file, launch_file)}
-    own = name_of("up", folder)
+    service = "" if services else split(config.place)[1]
+    own = name_of("up", placed(folder, service))
     is_default = not _has_default(before[tasks_file], but=own)
-    wanted = tasks(folder, run_on_open=run_on_open, is_default=is_default)
-    attach = configurations(folder, config.debug_port or DEFAULT_PORT, mappings)
-    both = compounds(folder)
-    after = {
-        tasks_file: _put(tasks_file, before, TASKS_VERSION, {"tasks": wanted}, "label"),
-        launch_file: _put(
-            launch_file, before, LAUNCH_VERSION, {"configurations": attach, "compounds": both}, "name"
-        ),
-    }
-    named = {
-        tasks_file: tuple(str(task["label"]) for task in wanted),
-        launch_file: tuple(str(entry["name"]) for entry in (*attach, *both)),
-    }
+    wanted = tasks(folder, run_on_open=run_on_open, is_default=is_default, service=service, services=services)
+    after = {tasks_file: _put(tasks_file, before, TASKS_VERSION, {"tasks": wanted}, "label")}
+    named = {tasks_file: tuple(str(task["label"]) for task in wanted)}
+    if not services:
+        attach = configurations(folder, config.debug_port or DEFAULT_PORT, mappings, service)
+        both = compounds(folder, service)
+        lists = {"configurations": attach, "compounds": both}
+        after[launch_file] = _put(launch_file, before, LAUNCH_VERSION, lists, "name")
+        named[launch_file] = tuple(str(entry["name"]) for entry in (*attach, *both))
     for path, text in after.items():
         if text != before[path]:
             _write(path, text)

@@ -5,6 +5,7 @@ reading anything.
 """
 
 from devbox.watch.diff import diff
+from devbox.watch.ignore import IgnoreRules
 from devbox.watch.notices import is_secret
 from devbox.watch.scanner import Scanner
 from devbox.watch.survey import Survey, has_rules, survey, try_watching
@@ -13,6 +14,7 @@ from devbox.watch.watcher import Watcher
 
 __all__ = [
     "Degraded",
+    "IgnoreRules",
     "Look",
     "Reason",
     "Scanner",

@@ -47,9 +47,11 @@ class Watcher:
         dockerfile: Path | None = None,
         extra_files: Iterable[Path] = (),
         unwritten: bytes = b"",
+        unheeded: Callable[[str], bool] = lambda _: False,
     ) -> None:
         """`dockerfile` and `unwritten` are as for Scanner; `extra_files` (settings, env files) may be
-        anywhere or missing."""
+        anywhere or missing. Hints about paths that are `unheeded` hurry as little as those about ignored
+        ones."""
         self._scanner = Scanner(root, dockerfile, unwritten)
         self.root = self._scanner.root
         self._extra = _statuses(self.root / path for path in extra_files)
@@ -58,7 +60,11 @@ class Watcher:
         self._besides = frozenset(path.parent for path in always)
         # The recursive way of watching reports where paths really are, the other one as they were given.
         self._seen_as = Path(os.path.realpath(self.root)) if RECURSIVE else self.root
-        self._inbox = Inbox(str(self._seen_as), frozenset(map(str, always)), self._scanner.ignores)
+        self._inbox = Inbox(
+            str(self._seen_as),
+            frozenset(map(str, always)),
+            lambda path: self._scanner.ignores(path) or unheeded(path),
+        )
         self._hinted = Hinted(str(self._seen_as), frozenset(map(str, always)))
         self._troubles: deque[Degraded] = deque()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="devbox-scan")

@@ -143,6 +143,56 @@ def write_compose_project(folder: Path) -> None:
     (folder / "shop.env").write_text("MODE=quiet\n")
 
 
+_WATCHED = """\
+services:
+  page:
+    build: .
+    ports: ["0:8000"]
+    develop:
+      watch:
+        - action: sync+restart
+          path: .
+          target: /code
+          ignore: ["*.log", "notes/"]
+        - action: rebuild
+          path: notes/kept.txt
+"""
+# Tells of the files beside it.
+_LISTING = """\
+import pathlib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        file = pathlib.Path(self.path.strip("/"))
+        body = file.read_bytes() if file.is_file() else b"none"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+ThreadingHTTPServer(("", 8000), Handler).serve_forever()
+"""
+
+
+def write_watched_project(folder: Path) -> None:
+    """A service with entries of `develop.watch`, one of which leaves out what another one is about."""
+    (folder / "compose.yaml").write_text(_WATCHED)
+    (folder / "Dockerfile").write_text(
+        'FROM python:3.13-slim\nWORKDIR /code\nCOPY . .\nCMD ["python", "main.py"]\n'
+    )
+    (folder / ".dockerignore").write_text("compose.yaml\n")
+    (folder / "main.py").write_text(_LISTING)
+    (folder / "notes").mkdir()
+    for name in ("a.log", "notes/kept.txt", "text"):
+        (folder / name).write_text("first")
+
+
 _SEVERAL = """\
 services:
   cache:

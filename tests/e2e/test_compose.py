@@ -17,6 +17,7 @@ from tests.e2e.compose_project import (
     services_image,
     write_compose_project,
     write_several_services,
+    write_watched_project,
 )
 from tests.e2e.conftest import StartUp, containers_of
 from tests.e2e.devboxes import answer, run, wait_until
@@ -159,6 +160,34 @@ def test_a_service_that_is_added_while_devbox_runs_is_started(shop: Path, start:
     up.until(lambda: any("mail" in ready["services"] for ready in up.of("services.ready")), "mail is ready")
     assert "mail" in running(shop)
     assert len(up.of("release.served")) == 1
+
+
+def test_what_watch_ignores_is_not_built_for_and_in_the_next_image(
+    composed: Path, start: StartUp, engine: docker.DockerClient
+) -> None:
+    write_watched_project(composed)
+    up = start(port="")
+    up.served(bound=300)
+    assert up.of("context.notice") == []
+
+    for name in ("a.log", "notes/new.txt"):
+        before = up.seq
+        (composed / name).write_text("second")
+        ignored = up.wait_for("change.ignored", after=before)
+        assert (ignored["paths"], ignored["reason"]) == ([name], "develop.watch leaves it out")
+    assert run("wait", "--timeout", "30", str(composed)).returncode == 0
+    assert len(up.of("build.started")) == 1
+    assert (answer(up.url, "/a.log"), answer(up.url, "/notes/new.txt")) == ("first", "none")
+
+    before = up.seq
+    (composed / "text").write_text("second")
+    served = up.served(after=before)
+    files = [answer(up.url, name) for name in ("/text", "/a.log", "/notes/new.txt")]
+    assert files == ["second"] * 3
+
+    (composed / "notes" / "kept.txt").write_text("second")
+    up.served(after=served["seq"])
+    assert answer(up.url, "/notes/kept.txt") == "second"
 
 
 def test_several_services_are_developed_each_with_its_own_loop(

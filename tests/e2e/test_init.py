@@ -83,6 +83,14 @@ def test_up_without_a_dockerfile(folder: Path, engine: docker.DockerClient, star
     assert notices(up) == [NO_DOCKERFILE]
 
 
+def test_the_application_may_write_into_a_new_volume(folder: Path, start: StartUp) -> None:
+    write(folder, PROJECT.files("one", ""))
+    up = start("-v", f"{folder.name}-data:/data", "-v", "/app/uploads")
+    up.served(bound=400)
+    touched = run("exec", "--project", str(folder), "touch", "/data/note", "/app/uploads/note")
+    assert (touched.returncode, touched.stderr) == (0, "")
+
+
 def test_explain_tells_of_a_dockerfile_that_is_none(folder: Path, start: StartUp) -> None:
     write(folder, PROJECT.files("one", ""))
     up = start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import threading
@@ -11,13 +12,25 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import pytest
 
+from scripts import compose
 from tests.e2e.conftest import StartUp
 from tests.e2e.debugger import Debugger
 from tests.e2e.devboxes import get, run
 from tests.vscode.failures import FAILURES, write_project
 from tests.vscode.matching import Listed, matched
 from tests.vscode.record import Watched
+
+_TWO_SERVICES = """\
+services:
+  app:
+    build: ./app
+    ports: ["0:8000"]
+  worker:
+    build: ./worker
+    ports: ["0:8000"]
+"""
 
 
 def entries(root: Path, name: str, of: str) -> list[dict[str, Any]]:
@@ -65,6 +78,51 @@ def test_an_exception_in_a_request_is_listed_until_the_next_save(
     problem = {**place, "severity": "error", "message": "KeyError: 'tea'"}
     assert (raised["revision"], raised["problems"]) == (served["revision"], [problem])
     assert get(up.url, "/")[0] == 200
+
+
+def test_several_services_have_a_list_each(
+    folder: Path, engine: docker.DockerClient, start: StartUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in compose.environment(tmp_path / "docker", os.environ).items():
+        monkeypatch.setenv(name, value)
+    (folder / "compose.yaml").write_text(_TWO_SERVICES)
+    for service in ("app", "worker"):
+        (folder / service).mkdir()
+        write_project(folder / service)
+    done = run("init", "--vscode", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert "devbox init --vscode .:app" in done.stdout
+    up = Watched(folder)
+    try:
+        for service in ("app   ", "worker"):
+            up.until(f"{service} | devbox: revision 1 serving")
+        for service in ("app", "worker"):
+            (folder / service / "app" / "main.py").write_text("import nothing_of_that_name\n")
+            up.until(f"{service:6} | devbox: revision 2 failed to start")
+        task = entries(folder, "tasks.json", "tasks")[0]
+        found = matched(task, "".join(up.lines), str(folder)).problems
+        expected = [f"{service}/app/main.py" for service in ("app", "worker")]
+        assert sorted(problem[0] for problem in found if problem[3] == "error") == expected, found
+        write_project(folder / "app")
+        up.until("app    | devbox: nothing left to build")
+        found = matched(task, "".join(up.lines), str(folder)).problems
+        assert [problem[0] for problem in found if problem[3] == "error"] == expected[1:]
+    finally:
+        up.end()
+        forget(engine, folder.name)
+    one = run("init", "--vscode", f"{folder}:worker")
+    assert one.returncode == 0, one.stderr
+    labels = [task["label"] for task in entries(folder, "tasks.json", "tasks")]
+    assert labels[2:] == ["devbox: up (:worker)", "devbox: up --debug (:worker)", "devbox: down (:worker)"]
+    assert entries(folder, "tasks.json", "tasks")[2]["args"][:2] == ["up", ":worker"]
+    assert entries(folder, "launch.json", "configurations")[0]["name"] == "devbox: attach (:worker)"
+
+
+def forget(engine: docker.DockerClient, project: str) -> None:
+    """Removes the images of both services."""
+    for name in ("app", "worker"):
+        for image in engine.images.list(filters={"label": f"dev.devbox.project={project}-{name}"}):
+            engine.images.remove(str(image.id), force=True)
 
 
 def _errors(ended: tuple[Listed, ...]) -> list[Listed]:

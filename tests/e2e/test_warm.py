@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -46,6 +47,36 @@ def test_a_saved_file_is_served_warm_and_a_requirement_is_not(sample: Path, star
     served = up.served(after=seq, bound=200)
     assert served["strategy"] == "rolling"
     assert "requirements.txt" in up.wait_for("release.started", after=seq)["reason"]
+
+
+def test_a_standby_is_never_unhealthy_and_what_it_becomes_is_checked(
+    folder: Path, start: StartUp, engine: docker.DockerClient
+) -> None:
+    check = "import os, socket; os.path.exists('/tmp/sick') and exit(1); "
+    check += "socket.create_connection(('127.0.0.1', 8000), 3).close()"
+    write_project(
+        folder,
+        dockerfile="FROM python:3.13-slim\nWORKDIR /code\nCOPY server.py .\n"
+        f'HEALTHCHECK --interval=1s --retries=1 CMD ["python", "-c", "{check}"]\n'
+        'CMD ["python", "server.py"]\n',
+    )
+    up = start()
+    up.served()
+    seq = ready(up)["seq"]
+    (standby,) = [item for item in containers_of(engine, folder.name) if "standby" in str(item.name)]
+
+    def health() -> dict[str, Any]:
+        standby.reload()
+        found: dict[str, Any] = standby.attrs["State"]["Health"]
+        return found
+
+    wait_until(lambda: len(health()["Log"]) >= 2, "two checks of the standby")
+    assert health()["Status"] == "starting"
+    write_server(folder, "two")
+    assert up.served(after=seq)["strategy"] == "warm"
+    wait_until(lambda: health()["Status"] == "healthy", "a check of what serves")
+    standby.exec_run(["touch", "/tmp/sick"])
+    wait_until(lambda: health()["Status"] == "unhealthy", "a check that fails")
 
 
 def test_what_a_base_image_copies_on_its_own_is_served_too(

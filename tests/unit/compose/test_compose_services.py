@@ -76,6 +76,14 @@ async def test_volumes_go_only_when_asked(tmp_path: Path, docker: FakeDocker) ->
     assert ["--volumes" in words for words in docker.asked] == [False, True]
 
 
+async def test_services_of_profiles_that_a_flag_enabled_go_too(tmp_path: Path, docker: FakeDocker) -> None:
+    docker.answers("down")
+    await services(tmp_path, docker).down(volumes=False)
+    (words,) = docker.asked
+    at = words.index("--profile")
+    assert (words[at + 1], at < words.index("down")) == ("*", True)
+
+
 async def test_a_program_that_is_gone_is_told(tmp_path: Path) -> None:
     compose = Compose("shop", "api", "compose.yaml", ("docker", "compose"))
     with pytest.raises(ServicesFailed, match="cannot be run"):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devbox.compose.translate import Translation, translate
-from devbox.compose.values import Named, Sync
+from devbox.compose.values import Named, Sync, Trigger
 from devbox.errors import ConfigError
 from devbox.notation_run import parse_duration
 
@@ -153,13 +153,27 @@ def test_what_is_watched(tmp_path: Path) -> None:
             "target": "/code/app",
             "ignore": ["x"],
             "exec": {"command": None},
+            "initial_sync": True,
         },
+        {"action": "sync+restart", "path": "/p/lib", "target": "/code/lib", "include": ["*.py"]},
         {"action": "rebuild", "path": "/p/requirements.txt"},
+        {"action": "restart", "path": "/p/settings.toml"},
         {"action": "sync+exec", "path": "/p/etc", "target": "/etc"},
+        {"action": "teleport", "path": "/p/far", "ignore": ["x"]},
     ]
     done = translated(tmp_path, {"develop": {"watch": watch}})
-    assert done.syncs == (Sync("/p/app", "/code/app"),)
-    assert done.unsupported == ["services.api.develop.watch.ignore", "services.api.develop.watch.sync+exec"]
+    assert done.syncs == (Sync("/p/app", "/code/app"), Sync("/p/lib", "/code/lib"), Sync("/p/etc", "/etc"))
+    assert done.triggers == (
+        Trigger("/p/app", ("x",)),
+        Trigger("/p/lib", (), ("*.py",)),
+        Trigger("/p/requirements.txt"),
+        Trigger("/p/settings.toml"),
+        Trigger("/p/etc"),
+    )
+    assert done.unsupported == [
+        "services.api.develop.watch.exec (a command for each revision goes into before_start)",
+        "services.api.develop.watch.teleport",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from devbox.errors import ConfigError
@@ -177,6 +177,7 @@ def test_volumes_that_cannot_be_meant(text: str) -> None:
 
 
 @given(st.text(max_size=40) | st.text("~./:abro-_ \0\n", max_size=20))
+@example("~\0:/data")
 def test_any_text_is_a_volume_or_a_config_error(text: str) -> None:
     try:
         found = parse_volume(text, ROOT)

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from devbox.compose.values import Compose
 from devbox.config import load
 from devbox.daemon.api.client import Client
 from devbox.daemon.api.server import control_api
 from devbox.daemon.attach import refuse_other_settings
+from devbox.daemon.down import compose_of
 from devbox.daemon.inforce import in_force
 from devbox.daemon.lock import ProjectLock, make_runtime_directory
 from devbox.errors import AlreadyRunning
@@ -49,6 +51,20 @@ async def test_only_what_a_running_devbox_does_otherwise_is_told(root: Path) -> 
             found = await in_force(root)
             assert found is not None
             assert found.others(files) == {}
+
+
+async def test_the_services_to_stop_are_those_of_a_file_that_a_flag_named(root: Path) -> None:
+    files, control, directory = load(root, {}, {}), Nothing(), make_runtime_directory(root)
+    assert await compose_of([files]) is None
+    named = Compose("shop", "web", "dev.yaml", ("docker", "compose", "-f", "dev.yaml"), before=("db",))
+    control.settings = files.model_copy(update={"compose": named})
+    with ProjectLock(directory):
+        async with control_api(directory, control):
+            found = await compose_of([files])
+    assert found is not None
+    assert (found.file, found.command) == (named.file, named.command)
+    own = Compose("shop", "web", "compose.yaml", ("docker", "compose"))
+    assert await compose_of([files.model_copy(update={"compose": own})]) is own
 
 
 async def test_flags_that_a_running_devbox_was_not_given_are_refused_by_name(root: Path) -> None:

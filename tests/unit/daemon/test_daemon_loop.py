@@ -60,6 +60,7 @@ class Running:
 
     folder: Path
     engine: FakeEngine
+    project: Project = field(init=False)
     events: list[Event] = field(default_factory=list)
     loop: Loop = field(init=False)
 
@@ -107,6 +108,7 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
     tools = Tools(engine, await engine.info(), Frontends(engine), ports, logs, bus)
     async with Project(settings, ports) as project:
         await project.arrange((await project.read()).dockerfile)
+        made.project = project
         made.loop = Loop(project, tools, watch=True)
         loop = asyncio.create_task(made.loop.run(None, 0))
         try:

@@ -19,6 +19,10 @@ from devbox.model import ChangeSet, Entry, Kind, Snapshot
 from .kit import Said, identity
 
 
+def _left_out(path: str) -> bool:
+    return path.endswith(".log")
+
+
 def test_a_change_is_said_once_for_each_state_of_the_disk() -> None:
     said = Said()
     news = News(said)
@@ -44,15 +48,24 @@ def test_a_change_that_comes_back_after_a_revert_is_said_again() -> None:
 def test_the_same_news_is_not_said_twice_within_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     said = Said()
     news = News(said)
-    news.nothing_changed(("a",))
-    news.nothing_changed(("a",))
+    news.nothing_changed(("a",), _left_out)
+    news.nothing_changed(("a",), _left_out)
     assert len(said) == 1
-    news.nothing_changed(("b",))
-    news.nothing_changed(("a",))
+    news.nothing_changed(("b",), _left_out)
+    news.nothing_changed(("a",), _left_out)
     assert len(said) == 3
     monkeypatch.setattr(module, "_SAME_NEWS", 0.0)
-    news.nothing_changed(("a",))
+    news.nothing_changed(("a",), _left_out)
     assert len(said) == 4
+
+
+def test_why_nothing_is_built_of_what_is_left_out() -> None:
+    said = Said()
+    News(said).nothing_changed(("a", "b.log"), _left_out)
+    assert list(said) == [
+        ChangeIgnored(reason="develop.watch leaves it out", paths=("b.log",)),
+        ChangeIgnored(reason="nothing changed", paths=("a",)),
+    ]
 
 
 def test_a_flood_of_paths_is_cut() -> None:
@@ -60,7 +73,7 @@ def test_a_flood_of_paths_is_cut() -> None:
     news = News(said)
     many = tuple(map(str, range(1000)))
     news.change_detected(identity("1"), "x", ChangeSet(many, many, many), 0.0)
-    news.nothing_changed(many)
+    news.nothing_changed(many, _left_out)
     assert isinstance(said[0], ChangeDetected)
     assert len(said[0].added) == len(said[0].modified) == len(said[0].removed) == 200
     assert isinstance(said[1], ChangeIgnored)
@@ -124,3 +137,67 @@ def test_a_secret_in_the_build_context_is_told_once(tmp_path: Path) -> None:
         news.context(source)
     notice = "token is part of the build context: a build secret; .dockerignore keeps it out of images"
     assert said == [ContextNotice(notice=notice)]
+
+
+WRITABLE = "is mounted writable and part of the build context"
+CODE = "is mounted into the container and holds code"
+
+
+@pytest.mark.parametrize(
+    ("volumes", "notices"),
+    [
+        ((), []),
+        (("./app:/code/app",), [f"app {CODE}"]),
+        (("./app:/code/app:ro", "./uploads:/uploads"), [f"uploads {WRITABLE}", f"app {CODE}"]),
+        ((".:/code",), [f". {CODE}"]),
+        (("./app/main.py:/code/main.py",), [f"app/main.py {CODE}"]),
+        (("./uploads:/code/uploads:ro", "data:/code/app"), []),
+    ],
+)
+def test_what_is_mounted_is_told_by_what_it_does(
+    tmp_path: Path, volumes: tuple[str, ...], notices: list[str]
+) -> None:
+    assert told(tmp_path, "FROM x\n", volumes=volumes) == notices
+
+
+@pytest.mark.parametrize(
+    ("last", "flags", "found"),
+    [
+        ('CMD ["uvicorn", "main:app", "--reload"]', {}, "--reload"),
+        ("CMD uvicorn main:app --reload --port 80", {}, "--reload"),
+        ('CMD ["uvicorn", "main:app"]', {}, ""),
+        ('CMD ["uvicorn", "main:app", "--reload-dir", "x"]', {}, ""),
+        ('CMD ["uvicorn", "main:app", "--reload"]', {"command": ("uvicorn", "main:app")}, ""),
+        ('CMD ["uvicorn", "main:app"]', {"command": ("gunicorn", "--reload", "app:app")}, "--reload"),
+        ('ENTRYPOINT ["uvicorn", "--reload"]\nCMD ["main:app"]', {}, "--reload"),
+        ('CMD ["fastapi", "dev", "main.py"]', {}, "fastapi dev"),
+        ('CMD ["fastapi", "dev", "--no-reload", "main.py"]', {}, ""),
+        ('CMD ["fastapi", "run", "main.py"]', {}, ""),
+        ('CMD ["flask", "--app", "app", "run", "--debug"]', {}, "--debug"),
+        ('CMD ["flask", "--debug", "run", "--no-reload"]', {}, ""),
+        ('CMD ["flask", "run"]', {"environment": {"FLASK_DEBUG": "1"}}, "FLASK_DEBUG"),
+        ('CMD ["flask", "run"]', {"environment": {"FLASK_DEBUG": "False"}}, ""),
+        ('CMD ["gunicorn", "app:app"]', {"environment": {"FLASK_DEBUG": "1"}}, ""),
+    ],
+)
+def test_a_server_that_reloads_by_itself_is_told(
+    tmp_path: Path, last: str, flags: dict[str, object], found: str
+) -> None:
+    assert told(tmp_path, f"FROM x\n{last}\n", **flags) == (
+        [f"{found} loads code again by itself"] if found else []
+    )
+
+
+def told(root: Path, dockerfile: str, **flags: object) -> list[str]:
+    """The notices as far as their colon."""
+    for name in ("app", "uploads"):
+        (root / name).mkdir()
+    (root / "app" / "main.py").touch()
+    folder, file = Entry(Kind.DIRECTORY, 0o755, "", 0), Entry(Kind.FILE, 0o600, "1", 1)
+    snapshot = Snapshot({"app": folder, "app/main.py": file, "uploads": folder}, "1")
+    config = load(root, flags, {})
+    said = Said()
+    news = News(said)
+    for _ in range(2):
+        news.context(Source(config, snapshot, parse(dockerfile), b"", "Dockerfile", "1", 0.0))
+    return [event.notice.partition(":")[0] for event in said if isinstance(event, ContextNotice)]

@@ -46,3 +46,6 @@ def test_only_what_a_copy_brings_is_synced(tmp_path: Path, path: str, target: st
     if told:
         assert target in told[0]
         assert "no COPY of the Dockerfile brings it" in told[0]
+        outside = path.startswith("..")
+        step = f"./{path}:{target}" if outside else f"the line COPY {path} {target} brings it"
+        assert told[0].endswith(step)

@@ -68,6 +68,14 @@ async def test_it_is_the_same_until_what_it_is_made_from_changes(project: Path) 
     assert (await source_of(project, template)).dockerfile_bytes != first.dockerfile_bytes
 
 
+async def test_the_application_may_write_into_its_volumes(project: Path) -> None:
+    volumes = ("shop-data:/data", "/app/my uploads", "seed:/seed:ro", "./main.py:/app/main.py")
+    source = await source_of(project, volumes=volumes)
+    assert source.generated is not None
+    assert " --owner=app --group=app /app '/app/my uploads' /data\n" in source.generated.dockerfile
+    assert " --owner=app --group=app /app\n" in (await source_of(project)).dockerfile_bytes.decode()
+
+
 async def test_a_source_that_does_not_parse_just_now_keeps_it(project: Path) -> None:
     first = await source_of(project)
     (project / "main.py").write_text(f"{SOURCE}def f(:\n")
@@ -110,12 +118,15 @@ async def test_it_listens_on_the_port_that_is_published(project: Path) -> None:
         assert (mapping.host_port, mapping.container_port) == mapped
 
 
-@pytest.mark.parametrize("flags", [{"dockerfile": "docker/web"}, {"target": "web"}])
+@pytest.mark.parametrize(
+    ("flags", "init"), [({"dockerfile": "docker/web"}, False), ({"target": "web"}, True)]
+)
 async def test_a_file_or_stage_that_somebody_means_is_not_made_up(
-    project: Path, flags: dict[str, Any]
+    project: Path, flags: dict[str, Any], init: bool
 ) -> None:
-    with pytest.raises(DockerfileError, match="there is no "):
+    with pytest.raises(DockerfileError, match="there is no ") as caught:
         await source_of(project, **flags)
+    assert ("devbox init" in caught.value.hint) is init
 
 
 async def test_a_link_that_leads_nowhere_is_no_missing_dockerfile(project: Path) -> None:

@@ -122,7 +122,7 @@ def test_an_image() -> None:
                 "Volumes": {"/data": {}},
                 "Entrypoint": ["python"],
                 "Cmd": ["-m", "app"],
-                "Healthcheck": {"Test": ["CMD", "true"]},
+                "Healthcheck": {"Test": ["CMD", "true"], "Interval": 1_500_000_000},
                 "WorkingDir": "/app",
                 "User": "app",
                 "OnBuild": ["COPY . /app"],
@@ -137,7 +137,7 @@ def test_an_image() -> None:
     )
     assert found.volumes == ("/data",)
     assert (*found.entrypoint, *found.command) == ("python", "-m", "app")
-    assert found.healthcheck == ("CMD", "true")
+    assert (found.healthcheck, found.health_interval) == (("CMD", "true"), 1.5)
     assert (found.working_directory, found.user) == ("/app", "app")
     assert found.triggers == ("COPY . /app",)
 

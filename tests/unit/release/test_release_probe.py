@@ -20,6 +20,7 @@ from devbox.release.probe import Readiness, backends, log_tail, must_speak, wait
 from .kit import INFO, PORT, PUBLISHED, SERVES, SILENT, answering, http, serving, started
 
 TABLE = ("cat", "/proc/net/tcp", "/proc/net/tcp6")
+HEADING = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt"
 ON_LOOPBACK = f"   0: 0100007F:{PORT:04X} 00000000:0000 0A 00000000:00000000"
 ELSEWHERE = "   0: 00000000:1F41 00000000:0000 0A 00000000:00000000"
 
@@ -311,6 +312,28 @@ async def test_one_that_listens_elsewhere_gets_time_for_it_may_be_a_debugger(
     other, _ = await started(engine, elsewhere, name="devbox-shop-r2")
     error = await refused(engine, other, Readiness(PORT))
     assert error.cause == f"the application listens on port 8001, not on {PORT}"
+
+
+@pytest.mark.parametrize(
+    ("table", "guess", "ready"),
+    [
+        (HEADING, True, True),
+        (HEADING, False, False),
+        (f"{HEADING}\n{ELSEWHERE}", True, False),
+        ("cat: not found", True, False),
+    ],
+)
+async def test_a_worker_need_only_run_where_nothing_says_that_it_has_a_port(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, table: str, guess: bool, ready: bool
+) -> None:
+    monkeypatch.setattr(probe, "_DIAGNOSE_EVERY", 0.05)
+    worker = Behaviour(port=PORT, listens=False, executes={TABLE: ExecResult(0, table)})
+    container, _ = await started(engine, worker)
+    readiness = Readiness(PORT, guess=guess, speak=True, timeout=0.4)
+    if ready:
+        await becomes_ready(engine, container, readiness)
+    else:
+        assert (await refused(engine, container, readiness)).what == "was not ready within 0.4s"
 
 
 async def test_out_of_time_has_the_diagnosis_where_there_is_one(engine: FakeEngine) -> None:

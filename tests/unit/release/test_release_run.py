@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +55,43 @@ def test_the_container_has_every_setting(tmp_path: Path) -> None:
 
 def test_a_standby_is_alike_but_nobody_finds_it_by_an_alias(tmp_path: Path) -> None:
     made = spec(tmp_path, **ALL)
-    standby = standby_spec(made, "standby", ("python",), {}, "/srv")
+    standby = standby_spec(made, IMAGE, "standby", ("python",), {}, "/srv")
     assert standby.networks == (NetworkAttachment("back"), NetworkAttachment("bridge"))
-    for name in ("tmpfs", "memory", "cpus", "user", "extra_hosts", "stop_signal", "health", "mounts"):
+    for name in ("tmpfs", "memory", "cpus", "user", "extra_hosts", "stop_signal", "mounts"):
         assert getattr(standby, name) == getattr(made, name)
     assert standby.labels["team"] == "web"
+
+
+@pytest.mark.parametrize(
+    ("test", "settings", "pace"),
+    [
+        (("CMD", "true"), {}, 10.0),
+        (("CMD", "true"), {"health_interval": 5.0, "health_start_period": 3.0}, 5.0),
+        ((), {"health_cmd": "true"}, 10.0),
+    ],
+)
+def test_no_check_fails_a_standby_and_their_pace_stays(
+    tmp_path: Path, test: tuple[str, ...], settings: dict[str, Any], pace: float
+) -> None:
+    image = replace(IMAGE, healthcheck=test, health_interval=10.0)
+    made = spec(tmp_path, image, **settings)
+    health = standby_spec(made, image, "standby", ("python",), {}, "/srv").health
+    assert health is not None
+    assert (health.start_period, health.start_interval) == (365 * 86400.0, pace)
+    assert replace(health, start_period=0.0, start_interval=0.0) == replace(
+        made.health or HealthCheck(), start_period=0.0
+    )
+
+
+@pytest.mark.parametrize(
+    ("test", "settings"), [((), {}), (("NONE",), {}), (("CMD", "true"), {"no_healthcheck": True})]
+)
+def test_where_nothing_is_checked_a_standby_is_not_either(
+    tmp_path: Path, test: tuple[str, ...], settings: dict[str, Any]
+) -> None:
+    image = replace(IMAGE, healthcheck=test)
+    made = spec(tmp_path, image, **settings)
+    assert standby_spec(made, image, "standby", ("python",), {}, "/srv").health == made.health
 
 
 def test_what_runs_before_has_all_but_ports_aliases_and_health(tmp_path: Path) -> None:

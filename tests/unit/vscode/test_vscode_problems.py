@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from devbox.config import load
+from devbox.daemon.together import in_front
 from devbox.events import AdviceInfo, BuildAdvice, BuildAvoidable
 from devbox.report.plain import lines
 from devbox.vscode.write import write_entries
 from tests.vscode.failures import FAILURES, Failure, write_project
 from tests.vscode.matching import Matched, matched
 
+SAVED = "devbox: build 3 started: app/main.py\n"
+SERVED = "devbox: revision 3 serving http://127.0.0.1:8000 in 0.14s (build 0.08s, 5 of 6 steps cached)\n"
 RECORDED = Path(__file__).parents[2] / "vscode" / "recorded"
 
 
@@ -76,6 +79,59 @@ def test_another_mistake_takes_the_place_of_the_first(task: dict[str, object]) -
 def test_what_the_application_writes_is_no_problem(task: dict[str, object]) -> None:
     forged = "app | devbox: problem: app/main.py:1: error: no\nbuild | devbox: problem: x:1: error: no\n"
     assert matched(task, forged).problems == ()
+
+
+SERVICES = ("app", "we.b")
+
+
+@pytest.fixture(scope="module")
+def tasks_of_services(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
+    """The tasks of a project with two services that are developed at once."""
+    root = tmp_path_factory.mktemp("services")
+    write_project(root)
+    write_entries(load(root, {}, {}), root, (), run_on_open=False, services=SERVICES)
+    assert not (root / ".vscode" / "launch.json").exists()
+    tasks: list[dict[str, object]] = json.loads((root / ".vscode" / "tasks.json").read_text())["tasks"]
+    return tasks
+
+
+def in_front_of(service: str, output: str) -> str:
+    width = max(map(len, SERVICES))
+    return "".join(f"{in_front(service, width, line)}\n" for line in output.splitlines())
+
+
+def test_the_tasks_of_several_services(tasks_of_services: list[dict[str, object]]) -> None:
+    assert [task["label"] for task in tasks_of_services] == ["devbox: up", "devbox: down"]
+    matchers = tasks_of_services[0]["problemMatcher"]
+    assert isinstance(matchers, list)
+    owners = [matcher["owner"] for matcher in matchers]
+    assert owners == ["devbox :app", "devbox advice :app", "devbox :we.b", "devbox advice :we.b"]
+
+
+@pytest.mark.parametrize(
+    "failure", [each for each in FAILURES if not each.at_start], ids=lambda failure: failure.name
+)
+def test_each_service_has_a_list_of_its_own(
+    tasks_of_services: list[dict[str, object]], failure: Failure
+) -> None:
+    recorded = (RECORDED / f"{failure.name}.txt").read_text()
+    advice = told(BuildAdvice(findings=ADVICE))
+    output = in_front_of("app", recorded) + in_front_of("we.b", SERVED + advice + SAVED + SERVED)
+    # Neither the round of another service nor its advice empties the list.
+    assert sorted(matched(tasks_of_services[0], output).problems) == sorted(
+        (*failure.listed, AT_NINE, AT_FIVE)
+    )
+    mended = output + in_front_of("app", SAVED + SERVED)
+    assert matched(tasks_of_services[0], mended).problems == (AT_NINE, AT_FIVE)
+
+
+def test_what_the_applications_of_services_write_is_no_problem(
+    tasks_of_services: list[dict[str, object]],
+) -> None:
+    forged = "app | devbox: problem: x.py:1: error: no\ndevbox: problem: x.py:1: error: no\n"
+    output = in_front_of("app", forged) + in_front_of("weeb", "devbox: problem: x.py:1: error: no\n")
+    # What devbox itself writes of its service is one.
+    assert len(matched(tasks_of_services[0], output).problems) == 1
 
 
 ADVICE = (
