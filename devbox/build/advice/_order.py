@@ -24,23 +24,11 @@ _NO_CODE = frozenset({"setup.py"})
 _REQUIREMENTS = re.compile(r"\s(?:-r|--requirements?|-c)[=\s]*([^\s;&|\"']+)")
 _PROJECT = re.compile(r"\s[\"']?\.(?:\[[^\]]*\])?[\"']?(?:\s|$|[;&|])")
 _EXTRAS = re.compile(r"\s[\"']?\.\[([^\]]*)\]")
+# What needs nothing of the source.
 _MOVABLE = frozenset(
-    {
-        "pip",
-        "uv",
-        "poetry",
-        "pipenv",
-        "npm",
-        "pnpm",
-        "yarn",
-        "apt-get",
-        "apt",
-        "apk",
-        "dnf",
-        "microdnf",
-        "yum",
-    }
-    | {"zypper", "rm", "set", "cd", "echo", "mkdir", "export", "true", "corepack"}
+    {"pip", "uv", "poetry", "pipenv", "npm", "pnpm", "yarn", "corepack", "apt-get", "apt", "apk", "dnf"}
+    | {"yum", "microdnf", "zypper", "rm", "set", "cd", "echo", "mkdir", "export", "true", "sleep", "curl"}
+    | {"wget", "useradd", "groupadd", "adduser", "addgroup"}
 )
 _VENV = re.compile(r"venv|virtualenv|VIRTUAL_ENV")
 _UV = re.compile(r"\buv\b")
