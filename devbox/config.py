@@ -4,61 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import BaseModel
+from typing import Any
 
 from devbox.compose.files import compose_files
 from devbox.compose.values import Compose, Composed, Wanted
-from devbox.errors import ConfigError
-from devbox.model import PortMapping, SecretSource, VolumeMount
+from devbox.errors import ConfigError, SettingRefused
 from devbox.notation import (
     parse_assignment,
-    parse_ports,
     parse_secret,
-    parse_volume,
-    read_env_file,
     resolve_assignments,
-    secret_source,
 )
-from devbox.notation_run import parse_tmpfs
-from devbox.place import place_of, split
+from devbox.place import split
+from devbox.projectconfig import ProjectConfig, project_name, resolve_project, sanitized
 from devbox.runconfig import RunConfig, resolve_run
 from devbox.settings import SETTINGS_FILE, SETTINGS_TABLE_FILE, Settings, read_settings_file, validate
-
-BUILD_NETWORK_VARIABLE = "DEVBOX_BUILD_NETWORK"
-_LONGEST_NAME = 40
-
-
-class ProjectConfig(BaseModel):
-    """The settings of a project, its build, its ports and its releases, resolved."""
-
-    root: Path
-    place: Path
-    project: str
-    context: Path
-    dockerfile: Path
-    target: str
-    build_args: dict[str, str]
-    build_network: str
-    secrets: tuple[SecretSource, ...]
-    ports: tuple[PortMapping, ...]
-    volumes: tuple[VolumeMount, ...]
-    environment: dict[str, str]
-    env_files: tuple[Path, ...]
-    health_path: str
-    start_timeout: float
-    stop_grace: float
-    swap: Literal["rolling", "recreate"]
-    debug: bool
-    debug_port: int
-    warm: bool
-    keep_images: int
-    compose: Compose | None
+from devbox.spelling import as_spelled
 
 
 class Config(RunConfig, ProjectConfig):
@@ -87,7 +49,7 @@ class Config(RunConfig, ProjectConfig):
         if self.place == self.root:
             return self.project
         service = str(self.place).removeprefix(f"{self.root}:")
-        return self.project.removesuffix(f"-{_sanitized(service)}")
+        return self.project.removesuffix(f"-{sanitized(service)}")
 
     @property
     def watched_files(self) -> tuple[Path, ...]:
@@ -161,7 +123,12 @@ def load(root: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Co
             f"the build context {settings.context} is no folder",
             cause=f"setting 'context' from {sources['context']}",
         )
-    return _resolve(root, service, settings, sources, environ, compose)
+    try:
+        return _resolve(root, service, settings, sources, environ, compose)
+    except SettingRefused as error:
+        origin = sources[error.setting]
+        by_compose = compose.service if compose is not None and origin == compose.file else ""
+        raise as_spelled(error, origin, by_compose) from error
 
 
 def _over(settings: Settings, values: Mapping[str, Any], origin: str) -> Settings:
@@ -203,7 +170,7 @@ def unread(root: Path, environ: Mapping[str, str]) -> Config:
     folder, service = split(root)
     try:
         written = str(read_settings_file(folder)[0].get("project", ""))
-        name = _name(folder.resolve(), written, service)
+        name = project_name(folder.resolve(), written, service)
     except ConfigError:
         name = ""
     return defaults(root, name, environ)
@@ -226,117 +193,8 @@ def _resolve(
     environ: Mapping[str, str],
     compose: Compose | None = None,
 ) -> Config:
-    build_network = settings.build_network
-    if not build_network and BUILD_NETWORK_VARIABLE in environ:
-        build_network = environ[BUILD_NETWORK_VARIABLE]
-        sources = {**sources, "build_network": BUILD_NETWORK_VARIABLE}
-    ports = tuple(port for text in settings.ports for port in parse_ports(text))
-    _refuse_twice((*ports, PortMapping(host_port=settings.debug_port)) if settings.debug else ports)
-    if settings.swap == "rolling":
-        _refuse_datagrams(ports)
-    if settings.debug and settings.swap != "rolling":
-        raise ConfigError(
-            "debug needs swap = rolling",
-            cause="the debugger's port leads to one revision after the other, which Docker's own does not",
-            hint='take swap = "recreate" out, or --swap rolling',
-        )
-    if settings.health_path and not settings.health_path.startswith("/"):
-        raise ConfigError(f"health_path '{settings.health_path}' does not start with /")
-    env_files = tuple(_env_file(name, root) for name in settings.env_file)
-    environment: dict[str, str] = {}
-    for path in env_files:
-        environment |= read_env_file(path, environ)
-    return Config(
-        root=root,
-        place=place_of(root, service) if service else root,
-        project=_name(root, settings.project, service),
-        context=(root / settings.context).resolve(),
-        dockerfile=Path(os.path.normpath(root / settings.dockerfile)),
-        target=settings.target,
-        build_args=settings.build_args,
-        build_network=build_network,
-        secrets=tuple(secret_source(name, fields) for name, fields in sorted(settings.secrets.items())),
-        ports=ports,
-        volumes=_volumes(settings.volumes, settings.tmpfs, root),
-        environment=environment | settings.environment,
-        env_files=env_files,
-        health_path=settings.health_path,
-        start_timeout=settings.start_timeout,
-        stop_grace=settings.stop_grace,
-        swap=settings.swap,
-        debug=settings.debug,
-        debug_port=settings.debug_port,
-        warm=settings.warm,
-        keep_images=settings.keep_images,
-        compose=compose,
-        sources=sources,
-        **resolve_run(settings),
-    )
-
-
-def _env_file(name: str, root: Path) -> Path:
-    try:
-        return (root / Path(name).expanduser()).resolve()
-    except RuntimeError as error:
-        raise ConfigError(f"env file {name} is not there", cause=str(error)) from error
-
-
-def _volumes(texts: tuple[str, ...], tmpfs: tuple[str, ...], root: Path) -> tuple[VolumeMount, ...]:
-    mounts = tuple(parse_volume(text, root) for text in texts)
-    targets = [*(mount.target for mount in mounts), *(parse_tmpfs(text)[0] for text in tmpfs)]
-    for target in targets:
-        if targets.count(target) > 1:
-            raise ConfigError(f"two volumes are mounted at {target}", hint="keep one of them")
-    for mount in mounts:
-        if mount.kind == "bind" and not Path(mount.source).exists():
-            raise ConfigError(
-                f"the folder {mount.source} to mount at {mount.target} is not there",
-                hint=f"create it, or name a volume: -v NAME:{mount.target}",
-            )
-    return mounts
-
-
-def _refuse_twice(ports: tuple[PortMapping, ...]) -> None:
-    taken = set()
-    for port in ports:
-        where = (port.host_ip, port.host_port, port.protocol)
-        if port.host_port and where in taken:
-            raise ConfigError(f"port {port.host_ip}:{port.host_port} is published twice", hint="keep one")
-        taken.add(where)
-
-
-def _refuse_datagrams(ports: tuple[PortMapping, ...]) -> None:
-    for port in ports:
-        if port.protocol != "tcp":
-            raise ConfigError(
-                f"port {port.container_port}/{port.protocol} cannot be swapped without a gap",
-                cause="the gate forwards TCP",
-                hint='set swap = "recreate" (or --swap recreate) to let Docker publish it',
-            )
-
-
-def _name(root: Path, written: str, service: str) -> str:
-    """The project's name: as `written` or as its folder's, and with the service behind it at a place."""
-    name = _project_name(written or root.name, explicit=bool(written))
-    if not service:
-        return name
-    ending = f"-{_sanitized(service)}"
-    return f"{name[: _LONGEST_NAME - len(ending)].rstrip('-')}{ending}"
-
-
-def _sanitized(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:_LONGEST_NAME].rstrip("-")
-
-
-def _project_name(text: str, *, explicit: bool) -> str:
-    name = _sanitized(text)
-    if explicit and name != text:
-        raise ConfigError(
-            f"project '{text}' cannot be used",
-            cause=f"names hold a-z, 0-9 and - between them, {_LONGEST_NAME} characters at most",
-            hint=f"for instance: {name or 'app'}",
-        )
-    return name or "app"
+    project, named = resolve_project(root, service, settings, environ)
+    return Config(compose=compose, sources={**sources, **named}, **project, **resolve_run(settings))
 
 
 def parse_flags(

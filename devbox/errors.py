@@ -3,6 +3,7 @@
     DevboxError
     ├── UsageError             exit 2: what was typed or configured cannot be meant
     │   ├── ConfigError            a settings file, a flag value, an env file
+    │   │   ├── SettingRefused         what is written under one setting cannot be read
     │   │   └── SeveralServices        a compose file builds several services, and none is named
     │   ├── DockerfileError        the Dockerfile is missing or does not parse (file and line)
     │   ├── ContextError           the build context holds what cannot be sent
@@ -58,6 +59,17 @@ class UsageError(DevboxError):
 
 class ConfigError(UsageError):
     """A settings file, a flag value or an env file is wrong."""
+
+
+class SettingRefused(ConfigError):
+    """What is written under `setting`, the `text`, cannot be read; `name` is what it is called where it is
+    written."""
+
+    def __init__(
+        self, setting: str, text: object, *, name: str = "", cause: str = "", hint: str = ""
+    ) -> None:
+        super().__init__(f"{name or setting} '{text}' cannot be read", cause=cause, hint=hint)
+        self.setting, self.text = setting, text
 
 
 class SeveralServices(ConfigError):

@@ -10,7 +10,7 @@ import posixpath
 import re
 from collections.abc import Mapping
 
-from devbox.errors import ConfigError
+from devbox.errors import ConfigError, SettingRefused
 from devbox.model import LABELS_OF_OURS, NetworkAttachment, RestartPolicy
 
 LEAST_MEMORY = 6 * 1024 * 1024
@@ -44,9 +44,9 @@ _SIGNAL = re.compile(
 _REAL_TIME = re.compile(r"RTMIN(?:\+(?:[0-9]|1[0-5]))?|RTMAX(?:-(?:[0-9]|1[0-4]))?", re.ASCII)
 
 
-def wrong(key: str, text: object, cause: str, hint: str) -> ConfigError:
-    """The error for what is written under a setting; `hint` has the right form."""
-    return ConfigError(f"{key} '{text}' cannot be read", cause=cause, hint=hint)
+def wrong(key: str, text: object, cause: str, hint: str) -> SettingRefused:
+    """The error for what is written under a setting; `hint` has the form that it has in a settings file."""
+    return SettingRefused(key, text, cause=cause, hint=hint)
 
 
 def parse_size(text: str, key: str) -> int:

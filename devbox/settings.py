@@ -10,11 +10,28 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
-from devbox.errors import ConfigError
+from devbox.errors import ConfigError, SettingRefused
 from devbox.runconfig import RunSettings, as_written
+from devbox.spelling import ON_THE_COMMAND_LINE, as_spelled
+from devbox.toml import as_toml
 
 SETTINGS_FILE = "devbox.toml"
 SETTINGS_TABLE_FILE = "pyproject.toml"
+
+_KINDS = {
+    "string_type": "a text in quotes",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "dict_type": "a table",
+    "finite_number": "a finite number",
+}
+_LIMITS = {
+    "greater_than": "more than",
+    "greater_than_equal": "at least",
+    "less_than_equal": "at most",
+}
 
 
 class ProjectSettings(BaseModel):
@@ -99,17 +116,28 @@ def validate(fields: Mapping[str, Any], origin: str) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        # In TOML's words.
-        wanted = first["msg"].replace("valid tuple", "list").replace("valid dictionary", "table")
+        wanted = _wanted(first["type"], first.get("ctx", {}))
         raise ConfigError(
-            f"{origin}: setting '{where}' is wrong", cause=f"{wanted}, not {first['input']!r}"
+            f"{origin}: setting '{where}' is wrong",
+            cause=f"it should be {wanted}, not {as_toml(first['input'])}",
         ) from error
+
+
+def _wanted(kind: str, context: Mapping[str, Any]) -> str:
+    """What a value should be, in TOML's words; `kind` and `context` are pydantic's."""
+    if kind in _LIMITS:
+        return f"{_LIMITS[kind]} {next(iter(context.values())):g}"
+    if kind == "literal_error":
+        return str(context["expected"]).replace("'", '"')
+    return _KINDS.get(kind, "another value")
 
 
 def _shaped(name: str, value: Any, origin: str) -> Any:
     try:
         return _as_written(name, value)
-    except ConfigError as error:
+    except SettingRefused as error:
+        if origin in ON_THE_COMMAND_LINE:
+            raise as_spelled(error, origin) from error
         raise ConfigError(
             f"{origin}: setting '{name}' is wrong", cause=f"{error.cause}, not {value!r}", hint=error.hint
         ) from error

@@ -10,7 +10,7 @@ import sys
 # ruff: noqa: I001
 # The order of `devbox --help`.
 from devbox.cli import _up, _control, _reading, _history, _doctor, _init, _service, _completion, _about  # noqa: F401
-from devbox.cli._base import app
+from devbox.cli._base import app, is_full_output, tell_full_output
 
 
 def main() -> None:
@@ -23,7 +23,13 @@ def main() -> None:
     if shell := os.environ.get(_completion.ASKED):
         _completion.answer(sys.argv[1:], shell)
         return
-    app()
+    try:
+        app()
+    except OSError as error:
+        # What no verb has run for: help, the version, the script for the shell.
+        if not is_full_output(error):
+            raise
+        sys.exit(tell_full_output(error))
 
 
 def _make_streams_usable() -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from devbox.daemon.inforce import InForce
 
 
-@app.command()
+@app.command(short_help="Show the settings and where each comes from.")
 def config(path: ProjectPath = Path(), as_json: AsJson = False) -> None:
     """Show the settings of the files and where each comes from; and those that a running devbox does not take
     from there, as those of its flags.
@@ -66,6 +66,7 @@ def _told(running: InForce | None, others: Mapping[str, Any]) -> dict[str, Any] 
 def _setting_lines(values: Mapping[str, Any], sources: Mapping[str, str]) -> Iterator[str]:
     from devbox.daemon.inforce import name_in_files
     from devbox.settings import Settings
+    from devbox.toml import as_toml
 
     written = {name_in_files(name): value for name, value in values.items()}
     width = max(map(len, written))
@@ -73,13 +74,13 @@ def _setting_lines(values: Mapping[str, Any], sources: Mapping[str, str]) -> Ite
         if name == "compose" and isinstance(value, dict):
             # All of it is for programs.
             value = f"{value['service']} of {value['file']}"
-        shown = value if isinstance(value, str) else json.dumps(value)
+        shown = "-" if value in (None, "") else as_toml(value)
         source = sources.get(name, "") or "derived"
         note = Settings.model_fields[name].description if name in Settings.model_fields else ""
-        yield f"{name:{width}}  {shown or '-'}  ({source}{f'; {note}' if note else ''})"
+        yield f"{name:{width}}  {shown}  ({source}{f'; {note}' if note else ''})"
 
 
-@app.command()
+@app.command(short_help="Print the events of a session, a line of JSON each.")
 def events(
     path: ProjectPath = Path(),
     follow: Annotated[
@@ -87,7 +88,13 @@ def events(
     ] = False,
     after: Annotated[
         int,
-        typer.Option("--after", min=0, max=2**53 - 1, metavar="SEQ", help="Only events with a higher seq."),
+        typer.Option(
+            "--after",
+            min=0,
+            max=2**53 - 1,
+            metavar="SEQ",
+            help="Only events with a higher seq of this session.",
+        ),
     ] = 0,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of one event.")] = False,
 ) -> None:

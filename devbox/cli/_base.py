@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gc
 import os
+import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from devbox.place import canonical, split
 
+_WORDS = (
+    ("Input should be a valid integer, unable to parse string as an integer", "it is no whole number"),
+    ("Input should be a valid number, unable to parse string as a number", "it is no number"),
+    ("Input should be greater than or equal to", "it must be at least"),
+    ("Input should be less than or equal to", "it must be at most"),
+    ("Input should be", "it must be"),
+    ("Value error, ", ""),
+)
+
+
+class InWords(TyperGroup):
+    """The verbs; what typer has pydantic say of a wrong value is said in words of ours."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the verb that was typed."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            for theirs, ours in _WORDS:
+                error.message = error.message.replace(theirs, ours)
+            raise
+
+
 app = typer.Typer(
     name="devbox",
+    cls=InWords,
     help="Save a file; the same URL answers with the new code, out of a really rebuilt image.",
     no_args_is_help=True,
     add_completion=False,
@@ -97,6 +124,21 @@ def number_and_path(first: str | None, second: Path | None) -> tuple[int | None,
     return None, standing(Path(first))
 
 
+def is_full_output(error: OSError) -> bool:
+    """Whether standard output goes to a disk that is full."""
+    return error.errno == errno.ENOSPC and error.filename is None
+
+
+def tell_full_output(error: OSError) -> int:
+    """Says so, keeps the interpreter from saying it once more when it ends, and gives the exit code."""
+    typer.echo(f"devbox: the output cannot be written: {error.strerror}", err=True)
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    return 1
+
+
 def run(make: Callable[[], Coroutine[Any, Any, int]]) -> None:
     """Runs a verb; a DevboxError becomes its lines on standard error and its exit code."""
     import asyncio
@@ -114,10 +156,9 @@ def run(make: Callable[[], Coroutine[Any, Any, int]]) -> None:
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
     except OSError as error:
-        if error.errno != errno.ENOSPC or error.filename is not None:
+        if not is_full_output(error):
             raise
-        typer.echo(f"devbox: the output cannot be written: {error.strerror}", err=True)
-        code = 1
+        code = tell_full_output(error)
     # The interpreter's last collection would look at all that was imported: a seventh of a short verb's time.
     gc.freeze()
     raise typer.Exit(code)

@@ -82,7 +82,7 @@ class Shell(StrEnum):
 _SCRIPTS = {Shell.BASH: _BASH, Shell.ZSH: _ZSH, Shell.FISH: _FISH}
 
 
-@app.command()
+@app.command(short_help="Print the shell's script that completes words at Tab.")
 def completion(shell: Shell) -> None:
     """Print the shell's script that completes verbs, options and projects.
 

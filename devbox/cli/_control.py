@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _HIGHEST = 2**31
 
 
-@app.command()
+@app.command(short_help="Build what is on disk though nothing changed.")
 def rebuild(
     path: ProjectPath = Path(),
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Run every step.")] = False,
@@ -56,7 +56,7 @@ def restart(path: ProjectPath = Path()) -> None:
     run(lambda: _ordered(path, lambda client: client.restart()))
 
 
-@app.command()
+@app.command(short_help="Let an older revision serve again.")
 def rollback(
     revision: Annotated[
         str | None,
@@ -100,7 +100,7 @@ def pause(path: ProjectPath = Path()) -> None:
     run(lambda: _asked(path, lambda client: client.pause(), done))
 
 
-@app.command()
+@app.command(short_help="Build changes on disk again.")
 def resume(path: ProjectPath = Path()) -> None:
     """Build changes on disk again, also those made while watching was paused.
 
@@ -109,7 +109,7 @@ def resume(path: ProjectPath = Path()) -> None:
     run(lambda: _asked(path, lambda client: client.resume(), "watching again"))
 
 
-@app.command()
+@app.command(short_help="Wait until what is on disk is what serves.")
 def wait(
     path: ProjectPath = Path(),
     timeout: Annotated[
@@ -127,13 +127,13 @@ def wait(
 
         from devbox.daemon.api.client import Client
         from devbox.daemon.api.models import WaitOrder
-        from devbox.daemon.known import configs_of
+        from devbox.daemon.known import configs_of, met
         from devbox.daemon.together import in_front, labelled_json
         from devbox.report.waited import waited_lines
 
         label = labelled_json if as_json else in_front
 
-        configs = configs_of(path, os.environ)
+        configs = tuple(map(met, configs_of(path, os.environ)))
         clients = [Client(config.place) for config in configs]
         services = [config.compose.service if config.compose else "" for config in configs]
 
@@ -214,9 +214,9 @@ def _inside(path: Path, command: tuple[str, ...] | None) -> None:
 def _client(path: Path) -> Client:
     """Asks the devbox that runs the project there."""
     from devbox.daemon.api.client import Client
-    from devbox.daemon.known import config_of
+    from devbox.daemon.known import config_of, met
 
-    return Client(config_of(path, os.environ).place)
+    return Client(met(config_of(path, os.environ)).place)
 
 
 async def _ordered(path: Path, begin: Callable[[Client], Awaitable[Begun]]) -> int:

@@ -15,7 +15,7 @@ import typer
 from devbox.cli._base import AsJson, ProjectPath, app, run
 
 
-@app.command()
+@app.command(short_help="Look for what keeps the project from being served.")
 def doctor(path: ProjectPath = Path(), as_json: AsJson = False) -> None:
     """Look for what keeps the project from being served, and say what to do about it.
 

@@ -15,7 +15,7 @@ from devbox.cli._base import AsJson, app, number_and_path, run
 from devbox.place import split
 
 
-@app.command()
+@app.command(short_help="List the builds, or show one of them.")
 def history(
     build: Annotated[
         str | None,

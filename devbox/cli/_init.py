@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from devbox.generate.write import Change
 
 
-@app.command()
+@app.command(short_help="Write Dockerfile, .dockerignore and devbox.toml.")
 def init(
     path: ProjectPath = Path(),
     port: Annotated[

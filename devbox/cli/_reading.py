@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Coroutine
 from pathlib import Path
@@ -12,6 +13,8 @@ import typer
 
 from devbox.cli._base import AsJson, ProjectPath, app, run
 
+_RESET = "\x1b[0m"
+
 if TYPE_CHECKING:
     # What a verb needs it imports when it runs.
     from devbox.config import Config
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from devbox.report.explain import Explanation
 
 
-@app.command()
+@app.command(short_help="Say what serves, where, and what the newest save ended with.")
 def status(
     path: ProjectPath = Path(),
     every: Annotated[
@@ -59,7 +62,7 @@ def status(
     run(act)
 
 
-@app.command()
+@app.command(short_help="Print what the application, or a build, has written.")
 def logs(
     path: ProjectPath = Path(),
     follow: Annotated[
@@ -96,17 +99,30 @@ def logs(
     run(act)
 
 
+def put_line(line: str, *, err: bool) -> None:
+    """Prints somebody else's line: as it is for a program, with its colours and no other control sequence on
+    a terminal."""
+    if (sys.stderr if err else sys.stdout).isatty():
+        from devbox.report.text import clean_but_coloured
+
+        line = clean_but_coloured(line)
+        if "\x1b" in line:
+            line = f"{line.removesuffix(_RESET)}{_RESET}"
+    typer.echo(line, err=err, color=True)
+
+
 async def _logs(config: Config, extent: Extent) -> int:
     from devbox.daemon.inside import what_helps
+    from devbox.daemon.known import met
     from devbox.daemon.logs import read_logs
     from devbox.engine.values import LogLine
     from devbox.errors import UsageError
 
     def put(line: LogLine) -> None:
-        typer.echo(line.line, err=line.stream == "stderr")
+        put_line(line.line, err=line.stream == "stderr")
 
     if not await read_logs(config, put, extent):
-        raise UsageError(f"no revision of {config.project} is there", hint=what_helps(config))
+        raise UsageError(f"no revision of {met(config).project} is there", hint=what_helps(config))
     return 0
 
 
@@ -123,7 +139,7 @@ async def _build_logs(config: Config, build: int, extent: Extent) -> int:
         if event.step != step:
             step = event.step
             typer.echo(f"{PREFIX}{shorten(step)}")
-        typer.echo(event.line, err=event.stream == "stderr")
+        put_line(event.line, err=event.stream == "stderr")
 
     def say(text: str) -> None:
         typer.echo(f"{PREFIX}{text}", err=True)
@@ -132,7 +148,7 @@ async def _build_logs(config: Config, build: int, extent: Extent) -> int:
     return 0
 
 
-@app.command()
+@app.command(short_help="Say why each step ran or was cached, and what could be better.")
 def explain(path: ProjectPath = Path(), as_json: AsJson = False) -> None:
     """Say why each step of the last build ran or was cached, by file and line, and what could be better.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -31,7 +32,11 @@ class Output(StrEnum):
     JSONL = "jsonl"
 
 
-@app.command(cls=options.WithCommand, options_metavar="[OPTIONS]")
+@app.command(
+    cls=options.WithCommand,
+    options_metavar="[OPTIONS]",
+    short_help="Build the image, serve it, and do so again with every change.",
+)
 def up(
     context: typer.Context,
     path: ProjectPath = Path(),
@@ -210,7 +215,10 @@ def up(
             shows = "background" if background else chosen
             with renderer(shows, sys.stdout, os.environ, keys) as shown:
                 keys.say = shown.message
-                return await run_session(root, flags, os.environ, shown, watch=watch)
+                code = await run_session(root, flags, os.environ, shown, watch=watch)
+            if shown.full:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return code
 
         async def together(error: SeveralServices) -> int:
             from devbox.daemon.together import refuse_flags_of_one, run_together
@@ -234,7 +242,7 @@ def up(
     run(act)
 
 
-@app.command()
+@app.command(short_help="Stop it and remove what devbox made for it, but no volumes.")
 def down(
     path: ProjectPath = Path(),
     volumes: Annotated[
@@ -278,6 +286,7 @@ def down(
 
 async def _down(config: Config, *, volumes: bool) -> None:
     from devbox.daemon.down import bring_down
+    from devbox.daemon.known import ELSEWHERE, never_a_project
 
     removed = await bring_down(config, volumes=volumes)
     for name in removed.containers:
@@ -287,6 +296,11 @@ async def _down(config: Config, *, volumes: bool) -> None:
     for name in removed.networks:
         typer.echo(f"devbox: removed network {name}")
     where = f" in {config.place}" if removed.elsewhere else ""
+    for name, why in removed.volumes_left:
+        typer.echo(f"devbox: volume {name} stays: {why}")
     typer.echo(f"devbox: {config.project} is down{where}")
+    if not removed.containers and (never := never_a_project(config)):
+        typer.echo(f"devbox:   why: {never}")
+        typer.echo(f"devbox:   try: {ELSEWHERE}")
     for root in removed.elsewhere:
         typer.echo(f"devbox: {root} runs under the same name and goes on; devbox down there ends it")

@@ -56,7 +56,9 @@ class Hub:
                 queue.put_nowait(kept)
 
     def kept(self, after: int = 0) -> Iterator[Kept]:
-        """The kept events with a higher `seq`, in order; the session's first one is always kept."""
+        """The kept events with a higher `seq`, in order; the session's first one is always kept. An `after`
+        that this session has not come to is of an earlier one: then all of them."""
+        after = after if after <= self.last else 0
         if self._started is not None and self._started.seq > after:
             yield self._started
         for event in merge(tuple(self._events), tuple(self._lines), key=lambda event: event.seq):

@@ -138,9 +138,10 @@ class Inflight:
         return True
 
     def superseded(self, work: Work, cause: str) -> None:
-        """Says that a build's result is worth nothing any more."""
+        """Says that the result of a build, a rollback or a restart is worth nothing any more."""
         seconds = round(time.monotonic() - work.first_seen, 4)
-        self._emit(BuildSuperseded(build=work.number, cause=cause, seconds=seconds))
+        again = work.again.why.value if work.again is not None else ""
+        self._emit(BuildSuperseded(build=work.number, cause=cause, seconds=seconds, again=again))
 
     async def _run(self, running: Round | Redeploy, work: Work) -> None:
         outcome: Served | DevboxError

@@ -8,9 +8,12 @@ from pathlib import Path
 from devbox.config import Config, defaults, load, unread
 from devbox.daemon.lock import runtime_directory, state_directory
 from devbox.daemon.running import running_services
-from devbox.errors import ConfigError, SeveralServices
+from devbox.errors import ConfigError, SeveralServices, UsageError
 from devbox.place import place_of, split
 from devbox.report.glance import known_project, known_projects
+from devbox.settings import SETTINGS_FILE
+
+ELSEWHERE = "name the project's folder, or start it there: devbox up PATH"
 
 
 def config_of(root: Path, environ: Mapping[str, str]) -> Config:
@@ -38,6 +41,24 @@ def configs_of(root: Path, environ: Mapping[str, str]) -> tuple[Config, ...]:
         return (config_of(root, environ),)
     except SeveralServices as error:
         return tuple(config_of(place_of(root.resolve(), service), environ) for service in error.services)
+
+
+def never_a_project(config: Config) -> str:
+    """Why a folder is none that devbox could know of, '' where it may be one: it has been run there, or there
+    is what it would take."""
+    written = (config.dockerfile, config.root / SETTINGS_FILE)
+    if state_directory(config.place).is_dir() or runtime_directory(config.place).is_dir():
+        return ""
+    if config.compose is not None or any(path.exists() for path in written):
+        return ""
+    return f"{config.root} has no Dockerfile, and devbox has never run there"
+
+
+def met(config: Config) -> Config:
+    """The same; raises UsageError for that of a folder which is no project that devbox could know of."""
+    if why := never_a_project(config):
+        raise UsageError(f"nothing of {config.project} is there", cause=why, hint=ELSEWHERE)
+    return config
 
 
 def places_of(root: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:

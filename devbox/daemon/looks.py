@@ -151,7 +151,8 @@ class Looks:
         rebuilds = self._parts.agenda.rebuilds
         if not rebuilds and self._parts.inflight.defers(source):
             return
-        if await self._parts.inflight.call_off(f"{plan.cause if base else 'the source'} changed again"):
+        cause = "rebuild asked for" if rebuilds else f"{plan.cause if base else 'the source'} changed again"
+        if await self._parts.inflight.call_off(cause):
             self._course.called_off_in_row += 1
         if self._course.unserved_since is None:
             self._course.unserved_since = look.first_seen

@@ -17,7 +17,7 @@ from devbox.daemon.guards import AppAnswers, AppBegan, AppEnded, AppOverMemory, 
 from devbox.daemon.inflight import Inflight, RoundEnded
 from devbox.daemon.looks import Looks
 from devbox.daemon.news import News
-from devbox.daemon.orders import Asked, Order, Outcome
+from devbox.daemon.orders import Asked, Order, Outcome, Restart
 from devbox.daemon.outcomes import Outcomes
 from devbox.daemon.ownoutput import output_files
 from devbox.daemon.parts import Course, Hints, Parts
@@ -75,6 +75,12 @@ class Loop:
         self._inbox.put_nowait(asked)
         return await asked.answer
 
+    def _restart(self) -> None:
+        asked = Asked(Restart())
+        # Whatever refuses it is told by whoever resumes.
+        asked.answer.add_done_callback(lambda answer: answer.cancelled() or answer.exception())
+        self._inbox.put_nowait(asked)
+
     def _assemble(self, group: asyncio.TaskGroup, last_number: int) -> Parts:
         tools, put = self._tools, self._inbox.put_nowait
         course = Course(last_number, begun_after=last_number)
@@ -129,4 +135,7 @@ class Loop:
             case EngineReturned():
                 if not await parts.service.find_again(self._project.config):
                     parts.course.attempted = None
+                    if parts.agenda.paused:
+                        # Saves lead to nothing: what served does, and not what was written since.
+                        self._restart()
                 parts.hints.look_again()

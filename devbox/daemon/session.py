@@ -91,7 +91,7 @@ async def run_session(
         raise
     directory = make_runtime_directory(settings.config.place)
     with ProjectLock(directory) as lock, _stopping_on_signals(renderer) as stop:
-        async with ticking(renderer, lambda: stop.ask("nobody reads the output", 0)):
+        async with ticking(renderer, lambda: stop.ask(*_unread(renderer))):
             try:
                 engine = await connect()
             except asyncio.CancelledError:
@@ -287,3 +287,8 @@ def _stopping_on_signals(renderer: Renderer) -> Iterator[_Stop]:
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
+
+
+def _unread(renderer: Renderer) -> tuple[str, int]:
+    """Why a session ends whose output goes nowhere, and with which exit code."""
+    return ("the output cannot be written", 1) if renderer.full else ("nobody reads the output", 0)

@@ -133,6 +133,7 @@ def _sentence(failure: Mapping[str, Any]) -> str:
 
 async def _found(config: Config, directory: Path, daemon: int | None) -> Status:
     # Slow to import, and a running devbox knows all of it.
+    from devbox.daemon.known import ELSEWHERE, never_a_project
     from devbox.daemon.memory import other_user, recall, revision_of, running_elsewhere, serving_container
     from devbox.engine import connect
 
@@ -154,13 +155,15 @@ async def _found(config: Config, directory: Path, daemon: int | None) -> Status:
         state = "failed"
     else:
         state = "starting" if daemon else "stopped"
+    never = never_a_project(config)
+    none = f"{never}; {ELSEWHERE}" if never and state == "stopped" else ""
     return Status(
         project=config.project,
         root=str(config.place),
         state=state,
         revision=revision_of(container).number if container is not None and serves else 0,
         urls=_urls(routes, pointed, container),
-        reason="" if serves else reason.removeprefix("devbox: "),
+        reason="" if serves else reason.removeprefix("devbox: ") or none,
         container=container.name if container is not None else "",
         image=container.image if container is not None else "",
         daemon=daemon,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from devbox.daemon.hostports import HostPorts
 from devbox.daemon.lock import remove_runtime_directory
 from devbox.daemon.memory import is_ours, running_elsewhere, user_of, was_made
 from devbox.engine.protocol import Engine
+from devbox.engine.values import ContainerFacts
 from devbox.errors import Conflict
 from devbox.model import LABEL_ROOT
 from devbox.release.strategies import retire
@@ -20,12 +21,14 @@ from devbox.release.strategies import retire
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """Names of what was removed, and the other folders that go on running under the project's name."""
+    """Names of what was removed, the other folders that go on running under the project's name, and those of
+    its volumes that stay though they were to be removed, with the reason."""
 
     containers: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
+    volumes_left: tuple[tuple[str, str], ...] = ()
 
 
 async def take_down(engine: Engine, config: Config, ports: HostPorts, *, volumes: bool) -> Removed:
@@ -39,15 +42,34 @@ async def take_down(engine: Engine, config: Config, ports: HostPorts, *, volumes
     await asyncio.gather(*(retire(engine, item.id, config.stop_grace) for item in containers))
     await release_ports(ports, config.place)
     networks = await _remove_networks(engine, config)
-    removed = []
-    if volumes:
-        for volume in await engine.volumes(config.project):
-            if not is_ours(volume.labels, config):
-                continue
-            await engine.remove_volume(volume.name)
-            removed.append(volume.name)
+    removed, left = await _remove_volumes(engine, config, containers) if volumes else ((), ())
     names = tuple(item.name for item in containers)
-    return Removed(names, tuple(removed), running_elsewhere(found, config), networks)
+    return Removed(names, removed, running_elsewhere(found, config), networks, left)
+
+
+async def _remove_volumes(
+    engine: Engine, config: Config, containers: Iterable[ContainerFacts]
+) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """Removes the volumes that devbox made for the project and that nobody uses; those of it that stay are
+    named with the reason."""
+    removed, left = [], {}
+    for volume in await engine.volumes(config.project):
+        if not is_ours(volume.labels, config):
+            continue
+        try:
+            await engine.remove_volume(volume.name)
+        except Conflict:
+            left[volume.name] = "a container of somebody else's uses it"
+        else:
+            removed.append(volume.name)
+    mounted = [mount for item in containers for mount in item.mounts]
+    for mount in (*mounted, *config.volumes):
+        name = mount.source
+        if mount.kind != "volume" or name in removed or name in left:
+            continue
+        if await engine.volume(name) is not None:
+            left[name] = "devbox did not make it for this project"
+    return tuple(removed), tuple(left.items())
 
 
 async def _remove_networks(engine: Engine, config: Config) -> tuple[str, ...]:

@@ -15,10 +15,12 @@ from devbox.report.journal_reader import read_lines
 
 async def told(root: Path, after: int, *, follow: bool) -> AsyncIterator[Event]:
     """The kept events with a higher `seq`, oldest first; with `follow` also each new one, until that devbox
-    ends. Raises UsageError where none runs to follow, or none ever ran."""
+    ends. All of them where the session has not come to `after`, which is then of an earlier one. Raises
+    UsageError where none runs to follow, or none ever ran."""
     if holder(runtime_directory(root)) is not None:
         client = Client(root)
         last = (await client.status()).last
+        after = _within(after, last)
         if follow or last > after:
             async for event in client.follow(after):
                 yield event
@@ -30,7 +32,13 @@ async def told(root: Path, after: int, *, follow: bool) -> AsyncIterator[Event]:
     lines = list(read_lines(state_directory(root)))
     if not lines:
         raise UsageError("no devbox ever ran this project", hint="devbox up -d starts one in the background")
+    after = _within(after, lines[-1].seq)
     for line in lines:
         if line.session == lines[-1].session and line.seq > after:
             with contextlib.suppress(ValueError):
                 yield from_json(line.text)
+
+
+def _within(after: int, last: int) -> int:
+    """`seq` begins anew with each session."""
+    return after if after <= last else 0

@@ -155,7 +155,7 @@ class _Examination:
 
     async def _check_settings(self) -> Sequence[Found]:
         if self._trouble is not None:
-            hint = self._trouble.hint or "correct that; devbox config shows the settings in force"
+            hint = self._trouble.hint or "correct that, and run devbox doctor again"
             return [failure(SETTINGS, str(self._trouble), hint)]
         files = sorted({source for source in self._config.sources.values() if source.endswith(".toml")})
         told = f"read from {' and '.join(files)}" if files else "no settings file: the defaults"

@@ -251,6 +251,10 @@ class DockerEngine(Adapter):
         """All volumes labelled with `project`."""
         return await self._do("cannot list volumes", objects.volumes, project)
 
+    async def volume(self, name: str) -> VolumeFacts | None:
+        """The volume of this name, None where there is none."""
+        return await self._do(f"cannot look up volume {name}", objects.volume, name)
+
     async def ensure_volume(self, name: str, labels: Mapping[str, str]) -> None:
         """Creates the volume unless one of that name exists; an existing one keeps its labels."""
         await self._do(f"cannot create volume {name}", objects.ensure_volume, name, labels)

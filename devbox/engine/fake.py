@@ -234,6 +234,11 @@ class FakeEngine(FakeBuilder):
         self._presence.check()
         return tuple(known for known in self._volumes.values() if known.labels.get(LABEL_PROJECT) == project)
 
+    async def volume(self, name: str) -> VolumeFacts | None:
+        """The volume of this name, None where there is none."""
+        self._presence.check()
+        return self._volumes.get(name)
+
     async def ensure_volume(self, name: str, labels: Mapping[str, str]) -> None:
         """Creates the volume unless one of that name exists."""
         self._presence.check()

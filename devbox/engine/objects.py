@@ -263,6 +263,14 @@ def volumes(client: APIClient, project: str) -> tuple[VolumeFacts, ...]:
     return tuple(facts.volume(entry) for entry in listing.get("Volumes") or ())
 
 
+def volume(client: APIClient, name: str) -> VolumeFacts | None:
+    """The volume if it is there."""
+    try:
+        return facts.volume(client.inspect_volume(name))
+    except docker.errors.NotFound:
+        return None
+
+
 def ensure_volume(client: APIClient, name: str, labels: Mapping[str, str]) -> None:
     """Creates the volume; the engine gives an existing one back as it is."""
     client.create_volume(name, labels=dict(labels))

@@ -161,6 +161,10 @@ class Engine(Protocol):
         """All volumes labelled with `project`."""
         ...
 
+    async def volume(self, name: str) -> VolumeFacts | None:
+        """The volume of this name, None where there is none."""
+        ...
+
     async def ensure_volume(self, name: str, labels: Mapping[str, str]) -> None:
         """Creates the volume unless one of that name exists; an existing one keeps its labels."""
         ...

@@ -62,12 +62,14 @@ class BuildFailed(AnyEvent):
 
 
 class BuildSuperseded(AnyEvent):
-    """A newer change made the build's result worthless before it could serve."""
+    """A newer change made the build's result worthless before it could serve; where `again` is set, an order
+    or a change did so with the rollback to, or the restart of, revision `build`, whose image was there."""
 
     kind: Literal["build.superseded"] = "build.superseded"
     build: int
     cause: str
     seconds: float
+    again: str = ""
 
 
 class BuildAdvice(AnyEvent):

@@ -169,8 +169,9 @@ class Generated:
     def origin(self, keyword: str) -> tuple[str, int]:
         """The file and line of the project that an instruction comes from: to change it, change that."""
         app, dependencies, python = self.basis.app, self.basis.dependencies, self.basis.python
+        if keyword == "FROM":
+            # Where no file asks for a version, the one that may is better than a line of the application.
+            return python.origin or dependencies.manifest, 1
         if keyword in ("RUN", "COPY"):
             return dependencies.manifest, 1
-        if keyword == "FROM" and python.origin:
-            return python.origin, 1
         return app.path, app.line

@@ -35,6 +35,10 @@ class Renderer(Protocol):
     def closed(self) -> bool: ...
 
     @property
+    def full(self) -> bool:
+        """Whether it was a full disk that no more could be written to."""
+
+    @property
     def pace(self) -> float:
         """Seconds from one `tick` to the next."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TextIO
 
 from devbox.doctor.finding import Finding, State
-from devbox.report.sink import Sink
+from devbox.report.sink import Page
 from devbox.report.text import clean
 
 _STYLES = {State.OK: "green", State.WARNING: "bold yellow", State.FAILURE: "bold red"}
@@ -25,7 +25,7 @@ def show_findings(findings: Iterable[Finding], stream: TextIO, environ: Mapping[
     if stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") not in ("", "dumb", None):
         _show_coloured(findings, stream)
         return
-    sink = Sink(stream)
+    sink = Page(stream)
     for finding in findings:
         for line in finding_lines(finding):
             sink.write_line(line)

@@ -81,7 +81,9 @@ def explain_last(events: Iterable[Event]) -> Explanation | None:
             case BuildFailed() if found and event.build == found.build:
                 failed = {"state": "failed", "seconds": event.seconds, "step": event.step}
                 found = found.model_copy(update={**failed, "failure": event.failure})
-            case BuildSuperseded() if found and event.build == found.build and found.state == "running":
+            case BuildSuperseded(again="") if (
+                found and event.build == found.build and found.state == "running"
+            ):
                 found = found.model_copy(update={"state": "superseded", "seconds": event.seconds})
     if found is None:
         return None

@@ -21,6 +21,10 @@ class JsonLines:
         return self._out.closed
 
     @property
+    def full(self) -> bool:
+        return self._out.full
+
+    @property
     def pace(self) -> float:
         return 1.0
 

@@ -97,6 +97,10 @@ class Live:
         return self._sink.closed
 
     @property
+    def full(self) -> bool:
+        return self._sink.full
+
+    @property
     def pace(self) -> float:
         return 1.0 if self._loop else _MOVING_EVERY
 

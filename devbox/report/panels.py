@@ -16,6 +16,7 @@ from devbox.report.viewstate import EngineGone, Trouble
 
 # With so many lines of the log a panel's parts are kept apart, before more of it is shown.
 _LEAST_LOG_LINES = 4
+_HEAD_LINES = 3
 _POINTS_AT_CODE = re.compile(r"[ ~^]*")
 _NAMES_AN_ERROR = re.compile(r"[\w.]*(?:Error|Exception|ERROR)\b")
 
@@ -35,16 +36,17 @@ class _Panel:
 def trouble_panel(trouble: Trouble, foot: Text, width: int, widest: int, height: int) -> list[Text]:
     """The failure in a red border, at most `height` lines: its log gives way first, then cause and hint.
 
-    It is `width` cells wide, up to `widest` where the log has longer lines; `foot` is its last line.
+    It is `width` cells wide, up to `widest` where headline or log are longer; `foot` is its last line.
     """
     failure = trouble.failure
-    longest = max(map(cell_len, excerpt(failure.log)), default=0)
+    head = shorten(trouble.where, max(width - 14, 20)) if trouble.where else clean(failure.what)
+    longest = max(map(cell_len, (head, *excerpt(failure.log))))
     name = "build" if trouble.kind == "build" else "revision"
     verb = {"build": "failed", "start": "failed to start", "exit": "exited"}[trouble.kind]
     status = f"exit {failure.exit_status}" if trouble.where and failure.exit_status is not None else ""
     panel = _Panel(
         title=f"✗ {name} {trouble.number} {verb}",
-        head=shorten(trouble.where, max(width - 14, 20)) if trouble.where else clean(failure.what),
+        head=head,
         aside=status,
         failure=failure,
         foot=foot,
@@ -120,13 +122,14 @@ def _boxed(panel: _Panel, width: int, height: int) -> list[Text]:
     if room < 0 or width < 24:
         return [fit(Text.assemble("  ", title, "  ", panel.head), width)][:height]
     inner = width - 4
-    head = row(inner, Text(panel.head, style="bold"), Text(panel.aside, style=f"bold {panel.style}"))
+    head = _head(panel, inner)[: max(room, 1)]
+    room -= len(head) - 1
     advice = _advice(panel.failure, inner)[:room]
     gaps = sum(map(bool, (panel.failure.log, advice, panel.foot)))
     log = _log(panel.failure, inner, room - len(advice) - gaps)
     if len(log) < _LEAST_LOG_LINES:
         log = _log(panel.failure, inner, room - len(advice))
-    groups = [group for group in ([head], log, advice, [panel.foot]) if any(group)]
+    groups = [group for group in (head, log, advice, [panel.foot]) if any(group)]
     airy = sum(map(len, groups)) + len(groups) - 1 <= height - 2
     lines: list[Text] = []
     for number, group in enumerate(groups):
@@ -139,6 +142,16 @@ def _boxed(panel: _Panel, width: int, height: int) -> list[Text]:
     top.append("─" * (width - 1 - top.cell_len) + "╮", style=style)
     bottom = Text("╰" + "─" * (width - 2) + "╯", style=style)
     return [top, *(_walled(line, style, width) for line in lines), bottom]
+
+
+def _head(panel: _Panel, width: int) -> list[Text]:
+    """The headline, wrapped where it is long: it may be all of the message."""
+    aside = Text(panel.aside, style=f"bold {panel.style}")
+    room = width - aside.cell_len - 2 if panel.aside else width
+    parts = _wrapped(panel.head.split(), room) if cell_len(panel.head) > room else []
+    parts = parts or [panel.head]
+    first, *others = (Text(part, style="bold") for part in parts[:_HEAD_LINES])
+    return [row(width, first, aside), *others]
 
 
 def _walled(line: Text, style: str, width: int) -> Text:

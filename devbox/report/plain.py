@@ -42,6 +42,8 @@
         devbox:   revision 6 keeps serving
     build.superseded
         devbox: build 7 superseded: app/main.py changed again
+        devbox: rollback to revision 5 superseded: rebuild asked for
+        devbox: restart of revision 7 superseded: rebuild asked for
     build.advice (the first line and the last are printed even where nothing is left; see `Plain`)
         devbox: advice on the Dockerfile
         devbox: advice: Dockerfile:3: warning: the application runs as root; give it one [RootUser]
@@ -142,7 +144,7 @@ from devbox.model import StepState
 from devbox.report.advice import advice_told, place_of, shorter
 from devbox.report.failure import PREFIX, problem_lines, reason_lines
 from devbox.report.pulse import step_name
-from devbox.report.text import clean, named, seconds, shorten
+from devbox.report.text import clean, named, round_named, seconds, shorten
 
 
 @singledispatch
@@ -270,7 +272,7 @@ def _(event: BuildFailed) -> list[str]:
 
 @lines.register
 def _(event: BuildSuperseded) -> list[str]:
-    return [own(f"build {event.build} superseded: {clean(event.cause)}")]
+    return [own(f"{round_named(event.build, event.again)} superseded: {clean(event.cause)}")]
 
 
 @lines.register

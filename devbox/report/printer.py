@@ -42,6 +42,10 @@ class Plain:
         return self._out.closed
 
     @property
+    def full(self) -> bool:
+        return self._out.full
+
+    @property
     def pace(self) -> float:
         return 1.0
 

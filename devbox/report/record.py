@@ -34,7 +34,7 @@ from devbox.events import (
 from devbox.model import StepState
 from devbox.report.advice import place_of, shorter
 from devbox.report.figures import BAD, DIM, GOOD, WARNING
-from devbox.report.text import brief_seconds, clean, clean_but_coloured, seconds, shorten
+from devbox.report.text import brief_seconds, clean, clean_but_coloured, round_named, seconds, shorten
 from devbox.report.viewstate import ViewState
 
 _LOG_LINE_LIMIT = 10_000
@@ -95,7 +95,9 @@ def record(event: Event, state: ViewState) -> Text | None:
             told = f"{place_of(event.finding)}: {clean(event.finding.hint)}"
             return _record("!", WARNING, "advice", told, f"{shorter(event)} (devbox explain)")
         case BuildSuperseded():
-            return _record("·", DIM, f"build {event.build} superseded", clean(event.cause))
+            return _record(
+                "·", DIM, f"{round_named(event.build, event.again)} superseded", clean(event.cause)
+            )
         case _:
             return _noted(event)
 

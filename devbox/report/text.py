@@ -124,3 +124,10 @@ def named(paths: Sequence[str]) -> str:
         return "something"
     first = clean(paths[0])
     return first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"
+
+
+def round_named(number: int, again: str) -> str:
+    """What was under way: "build 7", "rollback to revision 5", "restart of revision 7"."""
+    if not again:
+        return f"build {number}"
+    return f"{again} {'to' if again == 'rollback' else 'of'} revision {number}"

@@ -587,9 +587,11 @@ class EngineContract:
         await lab.engine.ensure_volume(name, {LABEL_PROJECT: lab.project, "made": "later"})
         (volume,) = await lab.engine.volumes(lab.project)
         assert (volume.name, volume.labels["made"]) == (name, "first")
+        assert await lab.engine.volume(name) == volume
         for _ in range(2):
             await lab.engine.remove_volume(name)
         assert await lab.engine.volumes(lab.project) == ()
+        assert await lab.engine.volume(name) is None
 
     async def test_a_volume_in_use_is_not_removed(self, lab: Lab) -> None:
         name = f"{lab.project}-cache"

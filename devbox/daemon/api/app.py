@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Protocol
 
@@ -71,9 +72,15 @@ def _add_reads(app: FastAPI, control: Controls) -> None:
     async def status() -> models.Status:
         return control.status()
 
-    @app.get("/v1/config", operation_id="config", summary="The settings and flags in force")
-    async def config() -> Config:
-        return control.config()
+    @app.get(
+        "/v1/config",
+        operation_id="config",
+        summary="The settings and flags in force",
+        response_model=Config,
+    )
+    async def config() -> Response:
+        # A path that is no UTF-8 goes through JSON with its bytes escaped, which pydantic refuses to write.
+        return Response(json.dumps(control.config().model_dump(mode="json")), media_type="application/json")
 
     @app.get("/v1/revisions", operation_id="revisions", summary="What can be rolled back to")
     async def revisions() -> models.Revisions:

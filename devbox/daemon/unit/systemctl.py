@@ -61,8 +61,11 @@ class Systemd:
             ) from error
         by_hand = f"systemctl --user daemon-reload\nsystemctl --user enable --now {name}"
         if problem:
+            where = "log in as this user, not by su or sudo: systemd starts its instance then; there"
             raise ServiceManagerError(
-                f"{path} is written, but no systemd user instance answers", cause=problem, hint=by_hand
+                f"{path} is written, but no systemd user instance answers",
+                cause=problem,
+                hint=f"{where}:\n{by_hand}\nwithout systemd, devbox up -d runs it until the machine stops",
             )
         for words in (("daemon-reload",), ("enable", name)):
             done = self._systemctl(*words)

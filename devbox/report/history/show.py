@@ -17,7 +17,7 @@ from devbox.report.history.stages import spans
 from devbox.report.history.told import past
 from devbox.report.history.usual import marked, slowest
 from devbox.report.journal_reader import build_output, read_lines
-from devbox.report.sink import Sink
+from devbox.report.sink import Page
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -39,7 +39,7 @@ def show_builds(known: Past, most: int, stream: TextIO, environ: Mapping[str, st
         from devbox.report.history.document import History, to_json
 
         document = History(v=1, project=known.project, known=len(known.builds), builds=shown, slowest=slow)
-        Sink(stream).write_line(to_json(document))
+        Page(stream).write_line(to_json(document))
     elif can_be_live(stream, environ):
         from devbox.report.history.table import table_lines
 
@@ -67,7 +67,7 @@ def show_build(
 
         wrote = [] if build.release_only else build_output(folder, build.number).lines
         output = tuple(OutputLine(event.step, event.stream, event.line) for event in wrote)
-        Sink(stream).write_line(to_json(Build(1, project, build, spans(build), output)))
+        Page(stream).write_line(to_json(Build(1, project, build, spans(build), output)))
     elif can_be_live(stream, environ):
         from devbox.report.history.timeline import timeline_lines
 
@@ -91,7 +91,7 @@ def _log(build: BuildRecord, folder: Path) -> tuple[str, ...]:
 
 
 def _print(lines: Iterable[str], stream: TextIO) -> None:
-    Sink(stream).write("".join(f"{line}\n" for line in lines))
+    Page(stream).write("".join(f"{line}\n" for line in lines))
 
 
 class _Screen:
@@ -101,7 +101,7 @@ class _Screen:
         from rich.console import Console
 
         self._console = Console(highlight=False, legacy_windows=False)
-        self._sink = Sink(stream)
+        self._sink = Page(stream)
         self.width = self._console.width
         self.colour = self._console.color_system is not None and not self._console.no_color
 

@@ -123,28 +123,29 @@ def test_a_key_far_from_all_gives_the_whole_list(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "where", "cause"),
     [
-        ('keep_images = "5"\n', "keep_images", "integer"),
-        ("keep_images = 2.0\n", "keep_images", "integer"),
-        ("keep_images = 0\n", "keep_images", "greater than or equal to 1"),
-        ("keep_images = true\n", "keep_images", "integer"),
+        ('keep_images = "5"\n', "keep_images", "a whole number"),
+        ("keep_images = 2.0\n", "keep_images", "a whole number"),
+        ("keep_images = 0\n", "keep_images", "at least 1"),
+        ("keep_images = true\n", "keep_images", "a whole number"),
         ('start_timeout = "5"\n', "start_timeout", "number"),
-        ("start_timeout = 0\n", "start_timeout", "greater than 0"),
+        ("start_timeout = 0\n", "start_timeout", "more than 0"),
         ("start_timeout = inf\n", "start_timeout", "finite"),
         ("stop_grace = nan\n", "stop_grace", "finite"),
-        ("stop_grace = -1\n", "stop_grace", "greater than or equal to 0"),
-        ('swap = "warm"\n', "swap", "'rolling' or 'recreate'"),
+        ("stop_grace = -1\n", "stop_grace", "at least 0"),
+        ('swap = "warm"\n', "swap", '"rolling" or "recreate"'),
         ('ports = "8000:8000"\n', "ports", "list"),
-        ("ports = [1.5]\n", "ports.0", "string"),
-        ('volumes = ["a:/b", 3]\n', "volumes.1", "string"),
+        ("ports = [1.5]\n", "ports.0", "a text in quotes"),
+        ('volumes = ["a:/b", 3]\n', "volumes.1", "a text in quotes"),
         ('environment = ["A=b"]\n', "environment", "table"),
-        ("environment = {A = [1]}\n", "environment.A", "string"),
-        ("project = 3\n", "project", "string"),
+        ("environment = {A = [1]}\n", "environment.A", "a text in quotes"),
+        ("project = 3\n", "project", "a text in quotes"),
         ("env_file = 3\n", "env_file", "list"),
     ],
 )
 def test_a_wrong_type_is_named_with_file_and_key(tmp_path: Path, text: str, where: str, cause: str) -> None:
     error = refused(tmp_path, text)
     assert error.what == f"devbox.toml: setting '{where}' is wrong"
+    assert "Input should" not in error.cause
     assert cause in error.cause
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 import schemathesis
 from schemathesis.checks import load_all_checks
 
+from devbox.config import Config, load
 from devbox.daemon.api import SOCKET, models
 from devbox.daemon.api.app import application
 from devbox.daemon.api.ask import ask
@@ -207,3 +209,20 @@ load_all_checks()
 @schema.exclude(path="/v1/events/follow").parametrize()
 def test_the_api_keeps_to_its_own_description(case: schemathesis.Case[Any]) -> None:
     case.call_and_validate()
+
+
+@pytest.fixture
+def undecodable(root: Path) -> Config:
+    """The settings of a folder whose name is no UTF-8."""
+    folder = Path(os.fsdecode(os.fsencode(root) + b"/caf\xe9"))
+    folder.mkdir()
+    return load(folder, {}, {})
+
+
+async def test_settings_with_a_path_that_is_no_utf8_are_told(root: Path, undecodable: Config) -> None:
+    control = Nothing()
+    control.settings = undecodable
+    directory = make_runtime_directory(root)
+    async with control_api(directory, control):
+        told = await ask(directory, "GET", "config", within=10)
+    assert told["root"] == str(undecodable.root)

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import asyncio
 
-from devbox.daemon.orders import Await, Outcome, Pause, Restart, Resume, Rollback
+import pytest
+
+from devbox.daemon.orders import Await, Outcome, Pause, Rebuild, Restart, Resume, Rollback
+from devbox.daemon.redeploy import Redeploy
+from devbox.daemon.work import Served
 from devbox.engine.fake import FakeBuild
 from devbox.engine.values import ImageFacts
-from devbox.events import BuildFailed, BuildStarted, ReleaseFailed, ReleaseServed, WatchResumed
+from devbox.events import (
+    BuildFailed,
+    BuildStarted,
+    BuildSuperseded,
+    EngineLost,
+    ReleaseFailed,
+    ReleaseServed,
+    WatchResumed,
+)
+from devbox.model import LABEL_ROLE
+from devbox.release.spec import ROLE_APP
 from tests.unit.daemon.kit import until
 from tests.unit.daemon.test_daemon_loop import Running, running  # noqa: F401 - a fixture
 
@@ -95,3 +109,45 @@ async def test_a_dockerfile_that_goes_while_paused_fails_nothing_until_resumed(r
     assert running.events.index(running.of(WatchResumed)[0]) < running.events.index(
         running.of(BuildFailed)[0]
     )
+
+
+async def test_a_rebuild_amidst_a_rollback_calls_off_a_rollback(
+    running: Running,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await running.served(1)
+    running.save("main.py", "two\n")
+    await running.served(2)
+    never = asyncio.Event()
+
+    async def endless(redeploy: Redeploy) -> Served:
+        await never.wait()
+        raise AssertionError(redeploy)
+
+    monkeypatch.setattr(Redeploy, "run", endless)
+    assert await running.loop.order(Rollback()) == 1
+    await running.loop.order(Rebuild())
+    await running.served(3)
+    told = running.of(BuildSuperseded)
+    assert [(event.build, event.again, event.cause) for event in told] == [
+        (1, "rollback", "rebuild asked for")
+    ]
+
+
+async def test_what_served_before_the_engine_went_serves_again_while_paused_and_no_save(
+    running: Running,  # noqa: F811
+) -> None:
+    await running.served(1)
+    await running.loop.order(Pause())
+    running.save("main.py", "two\n")
+    running.engine.lose()
+    await until(lambda: running.of(EngineLost))
+    running.engine.restore()
+    (container,) = (
+        each.id for each in await running.engine.containers("project") if each.labels[LABEL_ROLE] == ROLE_APP
+    )
+    await running.engine.remove_container(container)
+    await until(lambda: (1, "restart") in strategies(running))
+    assert len(running.of(BuildStarted)) == 1
+    await running.loop.order(Resume())
+    await running.served(2)

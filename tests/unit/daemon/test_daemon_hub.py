@@ -45,6 +45,15 @@ async def test_a_follower_has_the_past_and_what_comes_in_order_and_ends_with_the
     assert numbers([event async for event in hub.follow(3)]) == [4, 5]
 
 
+def test_a_number_of_an_earlier_session_leaves_nothing_out() -> None:
+    hub = Hub()
+    for event in (started(), ignored(2)):
+        hub(event)
+    assert numbers(list(hub.kept(1))) == [2]
+    assert numbers(list(hub.kept(2))) == []
+    assert numbers(list(hub.kept(700))) == [1, 2]
+
+
 def test_a_flood_of_lines_pushes_out_lines_only() -> None:
     hub = Hub()
     hub(started())

@@ -6,9 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from devbox.daemon.known import all_configs_of, config_of, configs_of, places_of, services_known
+from devbox.daemon.known import (
+    all_configs_of,
+    config_of,
+    configs_of,
+    met,
+    never_a_project,
+    places_of,
+    services_known,
+)
 from devbox.daemon.lock import make_runtime_directory, state_directory
-from devbox.errors import ConfigError, SeveralServices
+from devbox.errors import ConfigError, SeveralServices, UsageError
 from devbox.events import SessionStarted
 from devbox.place import place_of
 from devbox.report.journal import Journal
@@ -92,3 +100,17 @@ def test_services_that_run_are_found_whatever_the_compose_file_says(root: Path, 
     found = all_configs_of(root, docker.environ)
     assert [config.project for config in found] == ["shop", "shop-api", "shop-worker"]
     assert [config.place for config in found[1:]] == [place_of(root, "api"), place_of(root, "worker")]
+
+
+def test_a_folder_that_never_was_a_project_is_told_from_one(root: Path) -> None:
+    root.mkdir()
+    config = config_of(root, {})
+    assert never_a_project(config) == f"{root} has no Dockerfile, and devbox has never run there"
+    with pytest.raises(UsageError, match="nothing of shop is there") as refused:
+        met(config)
+    assert "devbox up PATH" in refused.value.hint
+    (root / "Dockerfile").touch()
+    assert met(config) is config
+    (root / "Dockerfile").unlink()
+    make_runtime_directory(root)
+    assert never_a_project(config) == ""

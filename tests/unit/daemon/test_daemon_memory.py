@@ -25,7 +25,7 @@ from devbox.daemon.teardown import take_down
 from devbox.engine.fake import FakeEngine
 from devbox.engine.values import ContainerFacts, ContainerSpec
 from devbox.errors import AlreadyRunning, ConfigError
-from devbox.model import LABEL_REVISION, LABEL_USER, Backend, NetworkAttachment, Revision
+from devbox.model import LABEL_REVISION, LABEL_USER, Backend, NetworkAttachment, Revision, VolumeMount
 from devbox.place import place_of
 from devbox.release.spec import ROLE_APP, network_labels, project_labels
 
@@ -195,6 +195,25 @@ async def test_services_side_by_side_share_a_network_that_the_last_one_removes(t
     assert (first.containers, first.networks) == ((f"devbox-{api.project}-r1",), ())
     second = await take_down(engine, worker, HostPorts(engine, tmp_path), volumes=False)
     assert second.networks == ("shop_default",)
+    await engine.close()
+
+
+async def test_volumes_that_stay_though_they_were_to_go_are_named_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "devbox.toml").write_text('volumes = ["made:/a", "used:/b", "theirs:/c", "never:/d"]\n')
+    config = load_leniently(tmp_path, {})
+    engine = FakeEngine()
+    image = engine.add_image("app")
+    for name in ("made", "used"):
+        await engine.ensure_volume(name, project_labels(config, ROLE_APP))
+    await engine.ensure_volume("theirs", {})
+    mount = VolumeMount("volume", "used", "/b")
+    await engine.create(ContainerSpec("somebody", image, {}, mounts=(mount,)))
+    removed = await take_down(engine, config, HostPorts(engine, tmp_path), volumes=True)
+    assert removed.volumes == ("made",)
+    assert removed.volumes_left == (
+        ("used", "a container of somebody else's uses it"),
+        ("theirs", "devbox did not make it for this project"),
+    )
     await engine.close()
 
 

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from devbox.config import load_leniently
 from devbox.daemon import status
 from devbox.daemon.api.server import control_api
 from devbox.daemon.lock import ProjectLock, make_runtime_directory
-from devbox.daemon.status import read_statuses
+from devbox.daemon.status import read_status, read_statuses
+from devbox.engine.fake import FakeEngine
 from tests.unit.daemon.kit import Nothing
 from tests.unit.test_imports import imported
 
@@ -52,3 +54,21 @@ async def test_one_that_was_started_before_an_upgrade_tells_what_it_knows(
     with ProjectLock(make_runtime_directory(root)):
         (found,) = await read_statuses(root, {})
     assert found.project == "shop"
+
+
+async def test_of_a_folder_that_never_was_a_project_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def engine() -> FakeEngine:
+        return FakeEngine()
+
+    monkeypatch.setattr("devbox.engine.connect", engine)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    root = tmp_path / "empty"
+    root.mkdir()
+    found = await read_status(load_leniently(root, {}))
+    never = f"{root} has no Dockerfile, and devbox has never run there"
+    step = "name the project's folder, or start it there: devbox up PATH"
+    assert (found.state, found.reason) == ("stopped", f"{never}; {step}")
+    (root / "Dockerfile").touch()
+    assert (await read_status(load_leniently(root, {}))).reason == ""

@@ -171,3 +171,11 @@ async def test_failures_point_at_what_the_dockerfile_was_made_from(project: Path
         )
     }
     assert found == {".python-version": 1, "requirements.txt": 1, "main.py": 4}
+
+
+async def test_a_base_image_that_no_file_asks_for_is_no_problem_of_a_line_of_source(project: Path) -> None:
+    (project / ".python-version").unlink()
+    source = await source_of(project)
+    error = PullFailed("cannot pull python:3.13-slim", cause="no such host")
+    (found,) = problems(error, Places(source, reader(project)))
+    assert (found.file, found.line) == ("requirements.txt", 1)

@@ -113,9 +113,9 @@ def test_the_job_is_started_at_login_and_again_when_it_fails() -> None:
 
 @given(st.text(max_size=60))
 def test_a_unit_has_a_name_that_needs_no_escaping(folder: str) -> None:
-    from devbox.config import _project_name
+    from devbox.projectconfig import valid_name
 
-    name = unit_name(replace(DESCRIPTION, project=_project_name(folder, explicit=False)))
+    name = unit_name(replace(DESCRIPTION, project=valid_name(folder, explicit=False)))
     assert re.fullmatch(r"devbox-[a-z0-9-]+-[0-9a-f]{16}\.service", name)
 
 

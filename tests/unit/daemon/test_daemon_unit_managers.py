@@ -101,8 +101,10 @@ def test_where_no_instance_answers_it_is_written_and_said_what_to_type(home: Pat
     assert caught.value.exit_code == 1
     assert caught.value.cause == "Failed to connect to bus: No medium found"
     assert caught.value.hint.splitlines() == [
+        "log in as this user, not by su or sudo: systemd starts its instance then; there:",
         "systemctl --user daemon-reload",
         f"systemctl --user enable --now {NAME}",
+        "without systemd, devbox up -d runs it until the machine stops",
     ]
     assert unit(home).is_file()
     state = manager.state(KEY, DESCRIPTION.root)

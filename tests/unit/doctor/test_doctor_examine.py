@@ -125,6 +125,12 @@ async def test_settings_that_cannot_be_read(project: Path, engine: FakeEngine) -
     assert not of(found, "ports")
 
 
+async def test_no_verb_that_fails_by_itself_is_advised(project: Path, engine: FakeEngine) -> None:
+    (project / "devbox.toml").write_text("ports = 1\n")
+    found = await look(project, engine)
+    assert "devbox config" not in one(found, "settings").next_step
+
+
 async def test_a_folder_that_is_not_there(tmp_path: Path, engine: FakeEngine) -> None:
     with pytest.raises(ConfigError):
         await look(tmp_path / "nowhere", engine)

@@ -62,6 +62,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "command": WORDS,
     "state": st.sampled_from(StepState),
     "restarting": st.booleans(),
+    "again": st.sampled_from(("", "rollback", "restart")),
     **dict.fromkeys(
         ("project", "root", "engine", "version", "reason", "hint", "cause", "step", "notice"), WORDS
     ),

@@ -202,6 +202,8 @@ EXAMPLES: tuple[Event, ...] = (
         serving=6,
     ),
     BuildSuperseded(build=7, cause="app/main.py changed again", seconds=0.1),
+    BuildSuperseded(build=5, cause="rebuild asked for", seconds=0.1, again="rollback"),
+    BuildSuperseded(build=7, cause="rebuild asked for", seconds=0.1, again="restart"),
     BuildAdvice(
         findings=(AdviceInfo(rule="RootUser", file="Dockerfile", line=3, message=ROOT, hint="give it one"),)
     ),

@@ -112,6 +112,24 @@ def test_a_reader_that_went_away_is_remembered_and_not_raised(output: str, error
     assert show.closed
 
 
+@pytest.mark.parametrize("output", ["plain", "jsonl"])
+def test_a_reader_that_goes_away_is_missed_before_the_next_line(output: str) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as stream:
+        show = renderer(output, stream, {})
+        show(sessions.started())
+        assert not show.closed
+        os.close(reading)
+        assert show.closed
+        assert not show.full
+
+
+def test_a_full_disk_is_told_from_a_reader_that_went_away() -> None:
+    show = renderer("plain", Broken(OSError(28, "no space")), {})
+    show(sessions.started())
+    assert (show.closed, show.full) == (True, True)
+
+
 def test_a_stream_that_is_full_for_the_moment_is_not_given_up() -> None:
     show = renderer("plain", Broken(BlockingIOError()), {})
     show(sessions.started())

@@ -353,3 +353,11 @@ def test_a_log_line_keeps_its_colours_and_nothing_else() -> None:
     with console.capture() as captured:
         console.print(line)
     assert captured.get() == "\x1b[2m  7 │ \x1b[0m\x1b[31m[red]no markup\x1b[0m end\n"
+
+
+@pytest.mark.parametrize("width", [70, 100, 160, 300])
+def test_a_reason_that_is_the_message_is_shown_whole(width: int) -> None:
+    what = f"cannot pull registry.example.com/{'team/' * 12}python:3.13-slim and nobody knows the end"
+    failed = BuildFailed(build=2, seconds=1.0, failure=Failure(what=what), serving=1)
+    inner = [line.strip("│ ") for line in shown([*sessions.first_served(), failed], width) if "│" in line]
+    assert what.replace(" ", "") in "".join(inner).replace(" ", "")
