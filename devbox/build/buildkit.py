@@ -58,6 +58,8 @@ class BuildKitBuilder:
             return there.result() if there.done() else whole.result()
         finally:
             if there.done():
+                # The image is there: what becomes of the rest is nobody's concern.
+                whole.add_done_callback(_unheard)
                 self._rest = whole
             else:
                 whole.cancel()
@@ -69,7 +71,6 @@ class BuildKitBuilder:
         if rest is not None:
             await asyncio.wait({rest}, timeout=_REST_WITHIN)
             rest.cancel()
-            # The image is there: what became of the rest is nobody's concern.
             await asyncio.gather(rest, return_exceptions=True)
 
     async def _whole(self, job: BuildJob, emit: Emit, there: asyncio.Future[Image]) -> Image:
@@ -140,6 +141,12 @@ class BuildKitBuilder:
             raise build_failed("", error, (), missing)
         log = tuple(mask(line) for line in tracker.log_of(step))
         raise build_failed(step.instruction, mask(step.error) or error, log, missing)
+
+
+def _unheard(task: asyncio.Task[Image]) -> None:
+    """Takes note of how a task ended that nobody asks, which asyncio would complain of."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def _taken(files: Files, building: asyncio.Task[Image]) -> None:

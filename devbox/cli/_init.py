@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Coroutine
 from dataclasses import replace
@@ -99,7 +100,12 @@ def _tell(line: str) -> None:
 def _ask(change: Change) -> bool:
     typer.echo(change.diff(), nl=False)
     typer.echo(f"devbox: replace {change.path.name}? [y/N] ", nl=False)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    # The loop's own handler would only ask the task to end, which waits for the line.
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+    finally:
+        signal.signal(signal.SIGINT, former)
 
 
 async def _for_vscode(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import posixpath
+from collections.abc import Iterator, Mapping
 
 from devbox.build.advice import Advice, Given, advise
 from devbox.build.dockerfile import Dockerfile, runtime
@@ -13,6 +14,8 @@ from devbox.daemon.places import one_line, posix
 from devbox.daemon.source import dockerfile_of, parsed
 from devbox.daemon.template import Template, stands_in
 from devbox.events import AdviceInfo
+from devbox.generate.dependencies import PYPROJECT, lists_dependencies
+from devbox.generate.read import read_source
 from devbox.model import Entry, Kind
 from devbox.release.ports import DEFAULT_PORT, port_in_command
 from devbox.release.standby.servers import known_server
@@ -41,8 +44,16 @@ def given(config: Config, dockerfile: Dockerfile, content: bytes, entries: Mappi
         target=config.target,
         files=tuple(path for path, entry in entries.items() if entry.kind is not Kind.DIRECTORY),
         ignores=has_rules(config.context, config.dockerfile) or _stood_in_for(config),
+        listing=frozenset(_listing(config, entries)),
         port=_port(config, dockerfile),
     )
+
+
+def _listing(config: Config, entries: Mapping[str, Entry]) -> Iterator[str]:
+    for path, entry in entries.items():
+        named = posixpath.basename(path) == PYPROJECT and entry.kind is Kind.FILE
+        if named and lists_dependencies(read_source(config.context / path)):
+            yield path
 
 
 def _stood_in_for(config: Config) -> bool:

@@ -30,7 +30,7 @@ from devbox.model import (
     Revision,
 )
 from devbox.place import split
-from devbox.release.spec import ROLE_APP, ROLE_STANDBY, revision_in_name
+from devbox.release.spec import ROLE_APP, ROLE_IMAGE, ROLE_STANDBY, revision_in_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ async def recall(engine: Engine, config: Config) -> Memory:
         engine.containers(config.project), engine.images(config.project)
     )
     held = frozenset(item.image for item in containers)
-    containers = tuple(_as_released(item, images, config) for item in containers)
+    containers = tuple(_as_released(item, images, config) for item in containers if was_made(item))
     containers = tuple(sorted(containers, key=lambda item: revision_number(item.labels), reverse=True))
     images = tuple(sorted(images, key=lambda item: revision_number(item.labels), reverse=True))
     return Memory(
@@ -79,6 +79,11 @@ def _as_released(container: ContainerFacts, images: Iterable[ImageFacts], config
             kept = {name: container.labels.get(name, "") for name in (LABEL_USER, LABEL_BEFORE_START)}
             return replace(container, image=image.id, labels={**image.labels, **kept, LABEL_ROLE: ROLE_APP})
     return container
+
+
+def was_made(container: ContainerFacts) -> bool:
+    """Whether devbox made a container, and not somebody else from one of its images, whose labels it has."""
+    return container.labels.get(LABEL_ROLE) != ROLE_IMAGE
 
 
 def is_ours(labels: Mapping[str, str], config: Config) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from devbox.config import Config
 from devbox.daemon.hostports import HostPorts
 from devbox.daemon.lock import remove_runtime_directory
-from devbox.daemon.memory import is_ours, running_elsewhere, user_of
+from devbox.daemon.memory import is_ours, running_elsewhere, user_of, was_made
 from devbox.engine.protocol import Engine
 from devbox.engine.values import ContainerFacts
 from devbox.errors import Conflict
@@ -37,7 +37,7 @@ async def take_down(engine: Engine, config: Config, ports: HostPorts, *, volumes
     Only what carries the project's label is touched, and no network that others are in; images stay, so that
     the next start is quick. Raises EngineError where the engine does not let go of something.
     """
-    found = await engine.containers(config.project)
+    found = [item for item in await engine.containers(config.project) if was_made(item)]
     containers = [item for item in found if is_ours(item.labels, config)]
     await asyncio.gather(*(retire(engine, item.id, config.stop_grace) for item in containers))
     await release_ports(ports, config.place)

@@ -64,7 +64,8 @@ def find_app(folder: Folder, dependencies: frozenset[str]) -> App | None:
 def _candidates(names: Names) -> Iterator[_Candidate]:
     for module in names.modules.values():
         for served in module.served:
-            yield _Candidate(module, served, module)
+            if not served.takes:
+                yield _Candidate(module, served, module)
         for name, (called, line) in module.calls.items():
             made = _made(names, module, called)
             if made is not None:

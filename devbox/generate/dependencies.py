@@ -26,6 +26,13 @@ _LOCK_WITH: Mapping[Manager, str] = {
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[([^\]]*)\])?")
 _OTHER_FILE = re.compile(r"\s*(?:-r|--requirement|-c|--constraint)[\s=]*([^\s#]+)")
 _ITSELF = re.compile(r"\s*(?:(?:-e|--editable)[\s=]*)?\.(?:\[[^\]]*\])?\s*(?:#.*)?$")
+ARCHIVES = (".whl", ".tar.gz", ".zip")
+_LOCAL_LINE = re.compile(
+    r"\s*(?:(?:(?:-e|--editable)[\s=]*)?(?:file:(?!/))?(?=\.|[\w.-]+/)|(?:-f|--find-links)[\s=]*)"
+    r"(?!\S+://)([^\s#;\[@]+)"
+)
+_LOCAL_URL = re.compile(r"file:///\$\{PROJECT_ROOT\}/([^\s#;]+)")
+_EGG = re.compile(r"#(?:.*&)?egg=([\w.-]+)")
 _NEEDS_GIT = re.compile(r"git\+(?:https?|ssh|file)://|\bgit\s*=")
 
 
@@ -68,6 +75,7 @@ def _of_pyproject(
     workspace = manager == "uv" and bool(table(pyproject, "tool", "uv", "workspace"))
     if workspace:
         notices += ("members of the workspace are not installed: put their folders on PYTHONPATH",)
+    local, outside = _within(_paths_of_pyproject(pyproject))
     return Dependencies(
         manager,
         PYPROJECT,
@@ -76,7 +84,8 @@ def _of_pyproject(
         frozenset(_names_of_pyproject(pyproject)),
         _NEEDS_GIT.search(f"{texts[PYPROJECT]}\n{texts.get(lock, '')}") is not None,
         workspace,
-        notices,
+        local,
+        (*notices, *outside),
     )
 
 
@@ -93,6 +102,14 @@ def _names_of_pyproject(pyproject: Mapping[str, Any]) -> set[str]:
     return names | set(_of_table(table(pyproject, "tool", "poetry", "dependencies")))
 
 
+def lists_dependencies(pyproject: str) -> bool:
+    """Whether the text of a pyproject.toml lists all its dependencies in the standard's form, and none of
+    them is left to the build."""
+    project = table(read_toml(pyproject), "project")
+    dynamic = project.get("dynamic", ())
+    return "name" in project and not {"dependencies", "optional-dependencies"}.intersection(dynamic)
+
+
 def _of_table(dependencies: Mapping[str, Any]) -> Iterator[str]:
     """Names out of the tables of Poetry and Pipenv."""
     for name, value in dependencies.items():
@@ -103,16 +120,48 @@ def _of_table(dependencies: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"{normal(name)}[{normal(str(extra))}]" for extra in extras)
 
 
+def _paths_of_pyproject(pyproject: Mapping[str, Any]) -> Iterator[str]:
+    listed = table(pyproject, "project").get("dependencies", ())
+    for line in listed if isinstance(listed, list) else ():
+        if isinstance(line, str) and (match := _LOCAL_URL.search(line)):
+            yield match[1]
+    needed = _names_of_pyproject(pyproject)
+    for name, sources in table(pyproject, "tool", "uv", "sources").items():
+        if normal(name) in needed:
+            yield from _paths(sources if isinstance(sources, list) else [sources])
+    yield from _paths(table(pyproject, "tool", "poetry", "dependencies").values())
+
+
+def _paths(dependencies: Iterable[Any]) -> Iterator[str]:
+    for value in dependencies:
+        if isinstance(value, Mapping) and isinstance(value.get("path"), str):
+            yield value["path"]
+
+
+def _within(paths: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Those that lie in the project's folder, without that folder itself; and what to tell of the others."""
+    found = dict.fromkeys(posixpath.normpath(path) for path in paths)
+    outside = [path for path in found if path.startswith(("..", "/"))]
+    told = (
+        f"{path} lies outside of the project's folder, where no build finds it: publish it, or move it inside"
+        for path in outside
+    )
+    return tuple(path for path in found if path not in outside and path != "."), tuple(told)
+
+
 def _of_pipfile(texts: Mapping[str, str]) -> Dependencies:
+    packages = table(read_toml(texts[PIPFILE]), "packages")
+    local, outside = _within(_paths(packages.values()))
     lock = "Pipfile.lock" if "Pipfile.lock" in texts else ""
     return Dependencies(
         "pipenv",
         PIPFILE,
         lock,
         (PIPFILE, lock) if lock else (PIPFILE,),
-        frozenset(_of_table(table(read_toml(texts[PIPFILE]), "packages"))),
+        frozenset(_of_table(packages)),
         _NEEDS_GIT.search(texts[PIPFILE]) is not None,
-        notices=() if lock else (_unlocked("pipenv", PIPFILE, "Pipfile.lock"),),
+        local=local,
+        notices=(*(() if lock else (_unlocked("pipenv", PIPFILE, "Pipfile.lock"),)), *outside),
     )
 
 
@@ -128,6 +177,7 @@ def _of_requirements(file: str, texts: Mapping[str, str], pyproject: Mapping[str
         notices = (f"take the line of the project itself out of {file}: its source is found without it",)
     missing = [each for each in files if each not in texts]
     notices += tuple(f"{file} names {each}, which is not there" for each in missing)
+    local, outside = _within(match[1] for line in lines if (match := _LOCAL_LINE.match(line)))
     return Dependencies(
         "pip",
         file,
@@ -135,7 +185,8 @@ def _of_requirements(file: str, texts: Mapping[str, str], pyproject: Mapping[str
         tuple(each for each in files if each in texts),
         frozenset(names),
         any(_NEEDS_GIT.search(line) for line in lines),
-        notices=notices,
+        local=local,
+        notices=(*notices, *outside),
     )
 
 
@@ -163,6 +214,8 @@ def included_files(text: str, file: str) -> tuple[str, ...]:
 
 def _names(requirements: Iterable[str]) -> Iterator[str]:
     for requirement in requirements:
+        if egg := _EGG.search(requirement):
+            yield normal(egg[1])
         match = _REQUIREMENT.match(requirement)
         if match is not None:
             name = normal(match[1])

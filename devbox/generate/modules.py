@@ -116,15 +116,14 @@ class _Reader:
                 for node in ast.walk(statement)
                 if isinstance(node, ast.Call) and self.framework(node.func)
             )
-            yield Served(statement.name, framework, statement.lineno, factory=True, guarded=guarded)
+            arguments = statement.args
+            positional = len(arguments.posonlyargs) + len(arguments.args) - len(arguments.defaults)
+            takes = positional > 0 or any(default is None for default in arguments.kw_defaults)
+            yield Served(statement.name, framework, statement.lineno, True, guarded, takes)
 
     def _made_by(self, function: ast.FunctionDef) -> Framework | None:
-        """The framework of the application that a function makes, None for one that takes arguments or
-        gives back something else."""
-        arguments = function.args
-        positional = len(arguments.posonlyargs) + len(arguments.args) - len(arguments.defaults)
-        if positional or any(default is None for default in arguments.kw_defaults):
-            return None
+        """The framework of the application that a function makes, None for one that gives back something
+        else."""
         if framework := self.framework(function.returns):
             return framework
         nodes = list(ast.walk(function))

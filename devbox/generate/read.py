@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import stat
 from collections.abc import Iterable, Mapping
@@ -62,7 +63,7 @@ class Reader:
         known = self._modules.get(path)
         if known is not None and known[0] == entry and entry.digest:
             return known[1]
-        return read_module(path, _read(root / path, _LARGEST_SOURCE))
+        return read_module(path, read_source(root / path))
 
     def _text(self, root: Path, name: str, entry: Entry) -> str:
         known = self._texts.get(name)
@@ -82,6 +83,11 @@ def _is_source(path: str) -> bool:
     return not any(folder in _NOT_OURS or folder.startswith(".") for folder in folders)
 
 
+def read_source(path: Path) -> str:
+    """The text of a file, '' where it cannot be read or is larger than what anybody writes."""
+    return _read(path, _LARGEST_SOURCE)
+
+
 def _read(path: Path, most: int) -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -89,6 +95,9 @@ def _read(path: Path, most: int) -> str:
             facts = os.fstat(descriptor)
             if not stat.S_ISREG(facts.st_mode) or facts.st_size > most:
                 return ""
-            return file.read(most).decode("utf-8-sig", errors="replace")
+            content = file.read(most)
+            # As PowerShell writes it, and pip reads it.
+            wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            return content.decode("utf-16" if wide else "utf-8-sig", errors="replace")
     except OSError:
         return ""

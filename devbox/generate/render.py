@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 
+from devbox.generate.dependencies import ARCHIVES
 from devbox.generate.values import Dependencies, Found, Manager
 from devbox.healthcheck import health_command
 
 _VENV = "/opt/venv"
 _HOME = "/app"
+_PLAIN = re.compile(r"[\w./:+@%,=-]+")
+_SPECIAL = re.compile(r"[\\\"$]")
 
 _TOOL_CACHE = "--mount=type=cache,target=/root/.cache/pip"
 _CACHES: Mapping[Manager, str] = {
@@ -107,12 +112,20 @@ devbox.toml
 
 def with_rules(ignored: str, rules: str) -> str:
     """An ignore file with those rules at its end that it does not hold already; where it is empty, all of
-    them, with what is said about them."""
+    them, with what is said about them. What it keeps in by a "!" stays in."""
     if not ignored.strip():
         return rules
-    known = {line.strip() for line in ignored.splitlines()}
+    held = [line.strip() for line in ignored.splitlines()]
+    known = set(held)
     missing = [line for line in rules.splitlines() if line and not line.startswith("#") and line not in known]
-    return "\n".join((ignored.rstrip("\n"), *missing)) + "\n" if missing else ignored
+    # The last rule that matches counts.
+    kept = [line for line in dict.fromkeys(held) if line.startswith("!") and _is_hidden(line[1:], missing)]
+    return "\n".join((ignored.rstrip("\n"), *missing, *kept)) + "\n" if missing else ignored
+
+
+def _is_hidden(path: str, rules: Iterable[str]) -> bool:
+    names = [rule.removeprefix("**/").strip("/") for rule in rules]
+    return any(fnmatchcase(part, name) for part in path.strip("/").split("/") for name in names)
 
 
 def dockerfile(found: Found) -> str:
@@ -136,8 +149,10 @@ def _builder(found: Found) -> Iterator[str]:
         yield f"RUN python -m venv --without-pip {_VENV}"
         yield _env(f"VIRTUAL_ENV={_VENV}", f"PATH={_VENV}/bin:$PATH")
     yield ""
-    yield f"# Runs again only when {_listed(dependencies.files)} changes; downloads are kept between builds."
+    needed = (*dependencies.files, *dependencies.local)
+    yield f"# Runs again only when {_listed(needed)} changes; downloads are kept between builds."
     yield from _copies(dependencies.files)
+    yield from _local_copies(dependencies.local)
     yield f"RUN {_CACHES[manager]} {_install(dependencies)}"
 
 
@@ -151,7 +166,7 @@ def _install(dependencies: Dependencies) -> str:
 def _final(found: Found) -> Iterator[str]:
     app, command, port = found.app, found.command, found.options.port
     yield f"FROM python:{found.python.text}-slim"
-    path = (f"PYTHONPATH={posixpath.join(_HOME, app.root)}",) if app.root else ()
+    path = (f"PYTHONPATH={_value(posixpath.join(_HOME, app.root))}",) if app.root else ()
     yield _env(f"PATH={_VENV}/bin:$PATH", "PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1", *path)
     if found.options.proxy_headers:
         yield "# Whose headers are believed: name your proxy's address where others can reach the container."
@@ -182,6 +197,13 @@ def _env(*settings: str) -> str:
     return "ENV " + " \\\n    ".join(settings)
 
 
+def _value(text: str) -> str:
+    """A value as ENV takes it whole."""
+    if _PLAIN.fullmatch(text):
+        return text
+    return '"' + _SPECIAL.sub(r"\\\g<0>", text) + '"'
+
+
 def _exec_form(words: Iterable[str]) -> str:
     return json.dumps(list(words))
 
@@ -191,7 +213,18 @@ def _copies(files: tuple[str, ...]) -> Iterator[str]:
     for file in files:
         folders.setdefault(posixpath.dirname(file), []).append(file)
     for folder, inside in folders.items():
-        yield f"COPY {' '.join(inside)} ./{folder}{'/' if folder else ''}"
+        yield _copy(inside, f"./{folder}{'/' if folder else ''}")
+
+
+def _local_copies(paths: tuple[str, ...]) -> Iterator[str]:
+    for path in paths:
+        folder = posixpath.dirname(path) if path.endswith(ARCHIVES) else path
+        yield _copy([path], f"./{folder}{'/' if folder else ''}")
+
+
+def _copy(paths: Sequence[str], target: str) -> str:
+    words = [*paths, target]
+    return f"COPY {' '.join(words) if all(map(_PLAIN.fullmatch, words)) else _exec_form(words)}"
 
 
 def _listed(files: tuple[str, ...]) -> str:

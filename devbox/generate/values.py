@@ -16,7 +16,8 @@ DEFAULT_PORT = 8000
 class Served:
     """A name of a module that an application, or a function that makes one, is bound to at top level.
 
-    `guarded` says that all of its routes ask for something first.
+    `guarded` says that all of its routes ask for something first, `takes` that a factory has to be given
+    arguments.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Served:
     line: int
     factory: bool = False
     guarded: bool = False
+    takes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ class PythonVersion:
 class Dependencies:
     """Who installs them, from which file and lock; `files` are all that it needs to have.
 
+    `local` are folders and archives of the project that are among the dependencies.
     `names` are those that the project itself asks for, in normal form, with extras also as name[extra];
     `git` says that some come out of a repository, `workspace` that some are members of one of uv's.
     """
@@ -117,6 +120,7 @@ class Dependencies:
     names: frozenset[str]
     git: bool = False
     workspace: bool = False
+    local: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
 
 

@@ -70,14 +70,30 @@ def write(change: Change) -> None:
                 file.write(change.after.encode())
             written.chmod(path.stat().st_mode & 0o777 if change.before is not None else 0o666 & ~_umask())
             if change.before is None:
-                # Unlike a rename it fails where there is something by now.
-                os.link(written, path)
+                _put_where_nothing_is(written, path)
             else:
                 written.replace(path)
         finally:
             written.unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(f"{change.path} cannot be written", cause=error.strerror or str(error)) from error
+
+
+def _put_where_nothing_is(written: Path, path: Path) -> None:
+    try:
+        # Unlike a rename it fails where there is something by now.
+        os.link(written, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # Some file systems have no hard links, as those of memory sticks and of shares.
+        with path.open("xb") as file:
+            try:
+                file.write(written.read_bytes())
+                file.flush()
+            except OSError:
+                path.unlink(missing_ok=True)
+                raise
 
 
 def _umask() -> int:

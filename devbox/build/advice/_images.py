@@ -49,6 +49,8 @@ _ALPINE = re.compile(r"alpine[\d.]+")
 _FLOATING = frozenset(
     {"latest", "slim", "alpine", "stable", "edge", "main", "master", "nightly", "rolling", "lts", "current"}
 )
+# Registries that give away nothing but the newest, with the release in the name where there is one.
+_WITHOUT_VERSIONS = ("gcr.io/distroless/", "cgr.dev/chainguard/")
 # Of these nobody but root is the user, and none opens a port, as long as a Dockerfile says nothing else.
 _BARE = frozenset(
     {"python", "pypy", "debian", "ubuntu", "alpine", "node", "fedora", "rockylinux", "almalinux"}
@@ -66,6 +68,8 @@ def images(place: Place) -> Iterator[Advice]:
         ended = _ended(name, tag)
         if ended:
             yield _deprecated(place, stage, image, ended)
+        elif name.startswith(_WITHOUT_VERSIONS):
+            continue
         elif not digest and (not tag or tag.partition("-")[0] in _FLOATING):
             yield _unpinned(place, stage, image, name, tag)
 

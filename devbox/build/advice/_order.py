@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from devbox.build.advice._better import Order, better_order, is_there
+from devbox.build.advice._commands import commands
 from devbox.build.advice._place import Line, Place, shown
 from devbox.build.advice.values import Advice, Again
 from devbox.build.dockerfile import BuildStep, Instruction
@@ -22,6 +23,14 @@ _CODE = frozenset(
 _NO_CODE = frozenset({"setup.py"})
 _REQUIREMENTS = re.compile(r"\s(?:-r|--requirements?|-c)[=\s]*([^\s;&|\"']+)")
 _PROJECT = re.compile(r"\s[\"']?\.(?:\[[^\]]*\])?[\"']?(?:\s|$|[;&|])")
+_EXTRAS = re.compile(r"\s[\"']?\.\[([^\]]*)\]")
+# What needs nothing of the source.
+_MOVABLE = frozenset(
+    {"pip", "uv", "poetry", "pipenv", "npm", "pnpm", "yarn", "corepack", "apt-get", "apt", "apk", "dnf"}
+    | {"yum", "microdnf", "zypper", "rm", "set", "cd", "echo", "mkdir", "export", "true", "sleep", "curl"}
+    | {"wget", "useradd", "groupadd", "adduser", "addgroup"}
+)
+_VENV = re.compile(r"venv|virtualenv|VIRTUAL_ENV")
 _UV = re.compile(r"\buv\b")
 
 
@@ -119,8 +128,14 @@ def _misplaced(place: Place, source: BuildStep, step: BuildStep, installer: _Ins
     project = _installs_project(installer, text)
     names = " and ".join(posixpath.basename(path) for path in needs if not is_there(place, source, path))
     hint = f"copy {names} before the source" if names else f"move {shown(later)} above line {first.line}"
-    wanted = Order(source, step, needs, *_split(place, step, installer, text))
+    parts = _split(place, step, installer, text)
+    if not parts[0]:
+        hint = "list the dependencies in requirements.txt, and install that before the source"
+    wanted = Order(source, step, needs, *parts)
     better, span = better_order(place, wanted)
+    if any(part[0] not in _MOVABLE for part in commands(later) if not part[0].startswith("<<")):
+        # What else it does may need the source.
+        better = None
     return place.advice(
         SOURCE_FIRST,
         later,
@@ -143,9 +158,17 @@ def _split(
     if installer.only is not None:
         pattern, replacement = installer.only
         return place.rewritten(step.instruction, lambda old: pattern.sub(replacement, old)) or (), written
-    earlier = place.instructions(stage for stage in place.closure if stage.index <= step.stage)
-    has_uv = any(_UV.search(each.text) for each, _ in earlier if each.line < step.instruction.line)
-    with_uv = "uv pip install --system -r pyproject.toml"
+    if not place.given.listing.intersection(_needed(installer, text, place.given.files)):
+        # What is made dependencies of while it is built, as by setup.py, cannot be had without the source.
+        return (), ()
+    stages = place.instructions(stage for stage in place.closure if stage.index <= step.stage)
+    above = [each.text for each, _ in stages if each.line < step.instruction.line]
+    has_uv = any(_UV.search(text) for text in above)
+    # With --system it passes over a virtual environment that comes first on the PATH.
+    where = '--python "$(which python)"' if any(_VENV.search(text) for text in above) else "--system"
+    asked = _EXTRAS.search(text)
+    extras = "".join(f" --extra {name.strip()}" for name in asked[1].split(",") if name) if asked else ""
+    with_uv = f"uv pip install {where} -r pyproject.toml{extras}"
     install = f"RUN {'' if has_uv else 'pip install --no-cache-dir uv && '}{with_uv}"
     rest = place.rewritten(
         step.instruction, lambda old: re.sub(r"(\binstall\b)(?=[^;&|]*\s[\"']?\.)", r"\1 --no-deps", old)

@@ -40,6 +40,11 @@ _TOOLS = frozenset(
     | {"gfortran", "ninja-build", "autoconf", "automake", "pkg-config", "golang"}
 )
 _DEVELOPMENT = re.compile(r"[\w.+-]+-dev(?:el)?|linux-headers.*")
+# What is of no use to what was installed with it: unlike of libpq-dev, no library is loaded out of these.
+_ONLY_TO_BUILD = _TOOLS | {"python3-dev", "python-dev", "libc-dev", "libc6-dev", "linux-headers"}
+_TIDIES = frozenset({"rm", "set", "apt-get", "apt"})
+# Where pip would put what it installs somewhere else than into the environment.
+_ELSEWHERE = ("--user", "--target", "-t", "--prefix", "--root", "--python")
 # Stages that are for those who work on the application, and are not shipped.
 _FOR_WORK = re.compile(
     r"(?:^|[-_.])(?:dev|develop|development|debug|test|tests|testing|ci|lint|build|builder)(?:$|[-_.])"
@@ -160,8 +165,13 @@ def _keeps(command: Command, scope: Scope) -> str:
         return ""
     if name == "pip" and "--no-deps" in command and not any(word.startswith("-r") for word in command):
         return ""
-    on = (scope.variables.get(switch, "") for switch in _SWITCHES[name])
-    return "" if any(value.lower() not in _OFF for value in on) else name
+    on = {switch: scope.variables.get(switch, "") for switch in _SWITCHES[name]}
+    return "" if any(_switches(switch, value) for switch, value in on.items()) else name
+
+
+def _switches(switch: str, value: str) -> bool:
+    """Whether a variable keeps an installer from having a cache; pip takes any value for a yes, "off" too."""
+    return bool(value) and (switch == "PIP_NO_CACHE_DIR" or value.lower() not in _OFF)
 
 
 def _cache_targets(run: Instruction) -> tuple[str, ...]:
@@ -227,6 +237,18 @@ def _tool_names(command: Command) -> Iterator[str]:
             yield name
 
 
+def _only_builds(run: Instruction) -> bool:
+    """Whether a RUN does nothing but install what only building needs."""
+    for part in commands(run):
+        if installs_packages(part) or (part[0] == "apk" and verb(part) == "add"):
+            words = [word for word in part[1:] if not word.startswith("-") and word not in ("install", "add")]
+            if not all(re.split(r"[=<>~:/]", word)[0] in _ONLY_TO_BUILD for word in words):
+                return False
+        elif part[0] not in _TIDIES:
+            return False
+    return not run.heredocs and not run.json
+
+
 def _staged(place: Place) -> tuple[str, ...] | None:
     """The whole stage as two, where all of its packages come by one `pip install -r` of one file; None
     where that is not so plain."""
@@ -244,15 +266,16 @@ def _staged(place: Place) -> tuple[str, ...] | None:
         return None
     names = {posixpath.basename(word) for word in parts[0]}
     above = [each for each in others if each.line < install.line]
-    manifests = [
-        each
-        for each in above
-        if each.keyword in ("COPY", "ADD") and {posixpath.basename(word) for word in each.arguments} & names
-    ]
-    if len(manifests) != 1:
+    copies = [each for each in above if each.keyword in ("COPY", "ADD")]
+    manifests = [each for each in copies if {posixpath.basename(word) for word in each.arguments} & names]
+    tools = [each for each in above if each.keyword == "RUN"]
+    if len(manifests) != 1 or copies != manifests or not all(map(_only_builds, tools)):
+        return None
+    if any(word.partition("=")[0] in _ELSEWHERE for word in parts[0]) or any(
+        "/usr/local/" in each.text for each in others
+    ):
         return None
     kept = ("ARG", "ENV", "WORKDIR")
-    tools = [each for each in above if each.keyword == "RUN"]
     early = [each for each in above if each.keyword in kept or each in tools or each in manifests]
     virtual = ("RUN python -m venv /opt/venv", "ENV PATH=/opt/venv/bin:$PATH")
     written = place.written

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from devbox.build.advice._commands import commands, installer
 from devbox.build.advice._images import is_bare
 from devbox.build.advice._place import Place, is_trigger, shown
 from devbox.build.advice.values import Advice
@@ -22,7 +23,11 @@ _COMPOUND = re.compile(r"[|;\n`]|(?<!&)&(?!&)|\|\||<<|\bwait\b")
 _EXECS = re.compile(r"(?:^|[\s;&])exec\s")
 _ASSIGNS = re.compile(r"\s*\w+=")
 _STEPS_DOWN = re.compile(r"\b(?:gosu|su-exec|setpriv|runuser|sudo|s6-\w+|supervisord|chpst)\b")
-_ROOTS_OWN = re.compile(r"/root/(?!\.cache\b)")
+# What lies in root's home no other user can read.
+_ROOTS_OWN = re.compile(r"/root/(?!\.cache\b)|(?:~|\$HOME|\$\{HOME\})/(?!\.cache\b)")
+_HAS_PYTHON = re.compile(r"python|pypy")
+# What makes environments, or looks for them, in the home of whoever calls it.
+_AT_HOME = re.compile(r"(?:^|[\s/;&])(?:uv|poetry|pipenv|pdm|hatch|rye|pixi)\s")
 _ROOT_NAMES = frozenset({"root", "0"})
 _CHANGES_FILES = frozenset({"FROM", "RUN", "COPY", "ADD", "WORKDIR", "VOLUME", "SHELL", "USER"})
 
@@ -90,10 +95,8 @@ def _root(place: Place) -> Iterator[Advice]:
         return
     own = place.target.instructions
     behind = max((each.line, each.end_line) for each in own if each.keyword in _CHANGES_FILES)
-    # What lies in root's home no other user can read.
-    movable = not any(_ROOTS_OWN.search(each.text) for each in every) and not any(
-        is_trigger(each) for each in every
-    )
+    movable = not any(_ROOTS_OWN.search(each.text) or is_trigger(each) for each in every)
+    movable = movable and not _lives_in_a_home(place, command, every)
     yield place.advice(
         ROOT,
         user or command,
@@ -103,6 +106,16 @@ def _root(place: Place) -> Iterator[Advice]:
         better=("USER 1000:1000",) if movable else None,
         span=(behind[1] + 1, behind[1]),
     )
+
+
+def _lives_in_a_home(place: Place, command: Instruction, every: Sequence[Instruction]) -> bool:
+    """Whether the application, or the Python that runs it, lies in root's home, which no other user can
+    read: there uv puts a Python of its own where the image has none, and pip what is installed --user."""
+    runs = [each for each in every if each.keyword == "RUN"]
+    parts = [part for run in runs for part in commands(run)]
+    own_python = not _HAS_PYTHON.search(place.base) and any(part[0] == "uv" for part in parts)
+    of_user = any(installer(part) == "pip" and "--user" in part for part in parts)
+    return _AT_HOME.search(" ".join(command.arguments)) is not None or own_python or of_user
 
 
 def _port(place: Place) -> Iterator[Advice]:

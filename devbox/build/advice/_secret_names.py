@@ -13,17 +13,28 @@ from devbox.build.dockerfile import Instruction
 SECRET = "SecretsUsedInArgOrEnv"
 
 _SECRET = re.compile(
-    r"(?:^|_)(?:api_?key|auth|credentials?|password|passwd|pword|secret|token)(?:_|$)|_key$|^key$",
+    r"(?:^|_)(?:api_?key|credentials?|password|passwd|pword|secret|token)(?:_|$)|(?:^|_)auth$|_key$|^key$",
     re.IGNORECASE,
+)
+# A name that goes on so tells something about a secret, and not the secret.
+_ABOUT = (
+    *("file", "path", "dir", "folder", "url", "uri", "host", "name", "user", "id", "type", "algorithm"),
+    *("header", "prefix", "suffix", "length", "size", "ttl", "timeout", "lifetime", "seconds", "minutes"),
+    *("hours", "days", "backends?", "providers?", "method", "class", "mode", "scheme", "enabled", "required"),
+    *("disabled", "expiry", "expires?", "limit", "max", "min", "count", "version", "audience", "issuer"),
+    *("scopes?", "domain", "realm", "service", "server", "endpoint", "location", "strategy", "policy"),
+    *("hashers?", "managers?", "arn", "ref", "engine", "stor(?:e|age)", "format", "encoding", "cookie"),
+    *("bucket", "region", "field", "param", "claim", "plugin", "module", "driver", "handler", "validators?"),
+    *("alg", "template", "rules", "rate", "interval", "period", "retries", "budget"),
 )
 _NO_SECRET = re.compile(
-    r"(?:^|_)(?:public|pub|gpg|cache|sort|primary|foreign|partition|host)(?:_|$)"
-    r"|_(?:file|path|dir|folder|url|uri|host|name|user|id|type|alg|algorithm|header|prefix|length|size|ttl"
-    r"|timeout|lifetime|seconds|minutes|hours|days|backend|backends|provider|method|class|mode|scheme|enabled"
-    r"|required|disabled|expiry|expire|expires|limit|max|min|count|version|audience|issuer|scope|scopes)$"
-    r"|_expire",
+    r"(?:^|_)(?:public|pub|gpg|cache|sort|primary|foreign|partition|host|routing|object|config|redis|s3|dedup"
+    r"|feature|index|shard|lookup|message|group)(?:_|$)"
+    rf"|_(?:{'|'.join(_ABOUT)})$|_expire",
     re.IGNORECASE,
 )
+# Where a secret is to be found, or who has it.
+_ELSEWHERE = re.compile(r"\.{0,2}/[^:@]*|https?://[^@]*|arn:.*", re.IGNORECASE)
 _NO_VALUE = re.compile(r"(?:true|false|yes|no|on|off|none|null|\d{1,6})?", re.IGNORECASE)
 
 
@@ -43,7 +54,10 @@ def _holds_secret(keyword: str, name: str, value: str | None) -> bool:
     if not _SECRET.search(name) or _NO_SECRET.search(name):
         return False
     # Without a value an ARG is there to be given one.
-    return (value is None and keyword == "ARG") or not _NO_VALUE.fullmatch((value or "").strip("\"'"))
+    if value is None and keyword == "ARG":
+        return True
+    text = (value or "").strip("\"'")
+    return not _NO_VALUE.fullmatch(text) and not _ELSEWHERE.fullmatch(text)
 
 
 def _advice(place: Place, instruction: Instruction, name: str) -> Advice:

@@ -13,7 +13,8 @@ class Given:
     """One target of a Dockerfile, as `text` and as it was read, and what is known around it.
 
     `files` are those of the build context, without what is ignored; `ignores` says whether an ignore file
-    holds any line. `port` is what the command listens on, 0 where that is not known.
+    holds any line. `listing` are those pyproject.toml that list all their dependencies themselves. `port` is
+    what the command listens on, 0 where that is not known.
     """
 
     dockerfile: Dockerfile
@@ -22,6 +23,7 @@ class Given:
     target: str = ""
     files: tuple[str, ...] = ()
     ignores: bool = True
+    listing: frozenset[str] = frozenset()
     port: int = 0
 
 

@@ -25,8 +25,10 @@ def given(
     ignores: bool = True,
     port: int = 0,
     build_args: dict[str, str] | None = None,
+    listing: bool = True,
 ) -> Given:
-    return Given(parse(text), text, build_args or {}, target, files, ignores, port)
+    lists = frozenset({"pyproject.toml"} if listing else ())
+    return Given(parse(text), text, build_args or {}, target, files, ignores, lists, port)
 
 
 def advised(
@@ -38,9 +40,18 @@ def advised(
     ignores: bool = True,
     port: int = 0,
     build_args: dict[str, str] | None = None,
+    listing: bool = True,
 ) -> tuple[Advice, ...]:
     """All advice, or that of one rule."""
-    what = given(text, files=files, target=target, ignores=ignores, port=port, build_args=build_args)
+    what = given(
+        text,
+        files=files,
+        target=target,
+        ignores=ignores,
+        port=port,
+        build_args=build_args,
+        listing=listing,
+    )
     return tuple(each for each in advise(what) if rule in ("", each.rule))
 
 

@@ -188,3 +188,36 @@ def test_credentials_are_not_repeated() -> None:
     text = "FROM base:1\nCOPY . .\nRUN pip install --index-url https://me:pass@x.org/ tea\n"
     (only,) = advised(text, RULE)
     assert "pass" not in only.message + only.hint
+
+
+@pytest.mark.parametrize(
+    ("files", "listing"), [(("setup.py", "app/main.py"), True), (("pyproject.toml", "app/main.py"), False)]
+)
+def test_of_dependencies_that_only_the_build_knows_no_lines_are_told(
+    files: tuple[str, ...], listing: bool
+) -> None:
+    text = "FROM python:3.13-slim\nCOPY . .\nRUN pip install --no-cache-dir .\n"
+    (found,) = advised(text, "SourceBeforeDependencies", files=files, listing=listing)
+    assert found.better == ()
+    assert found.hint == "list the dependencies in requirements.txt, and install that before the source"
+
+
+def test_the_extras_of_the_project_are_installed_too() -> None:
+    text = "FROM python:3.13-slim\nCOPY . .\nRUN pip install --no-cache-dir -e '.[dev,aws]'\n"
+    (found,) = advised(text, "SourceBeforeDependencies")
+    assert found.better[1].endswith("-r pyproject.toml --extra dev --extra aws")
+
+
+def test_into_the_virtual_environment_that_pip_installs_into() -> None:
+    text = (
+        "FROM python:3.13-slim\nRUN python -m venv /v\nENV PATH=/v/bin:$PATH\nCOPY . .\n"
+        "RUN pip install --no-cache-dir .\n"
+    )
+    (found,) = advised(text, "SourceBeforeDependencies")
+    assert found.better[1].endswith('uv pip install --python "$(which python)" -r pyproject.toml')
+
+
+def test_what_else_a_run_does_may_need_the_source() -> None:
+    text = "FROM python:3.13-slim\nCOPY . .\nRUN pip install -r requirements.txt && chmod +x run.sh\n"
+    (found,) = advised(text, "SourceBeforeDependencies")
+    assert found.better == ()

@@ -116,6 +116,7 @@ class TestPackageCacheInImage:
             "RUN --mount=type=cache,target=/root/.cache \\\n    pip install tea",
             "ENV PIP_NO_CACHE_DIR=1\nRUN pip install tea",
             "ENV PIP_NO_CACHE_DIR=off PIP_NO_CACHE_DIR=true\nRUN pip install tea",
+            "ENV PIP_NO_CACHE_DIR=off\nRUN pip install tea",
             "ARG PIP_NO_CACHE_DIR=1\nRUN pip install tea",
             "RUN pip install tea && rm -rf /root/.cache",
             "RUN pip install tea && pip cache purge",
@@ -152,8 +153,9 @@ class TestBuildToolsInFinalStage:
     TOOLS = "RUN apt-get update && apt-get install -y --no-install-recommends gcc libpq-dev curl"
 
     def test_two_stages_in_their_place(self) -> None:
+        tools = self.TOOLS.replace("libpq-dev curl", "g++")
         text = (
-            f"{PYTHON}WORKDIR /app\n{self.TOOLS}\nCOPY requirements.txt .\n"
+            f"{PYTHON}WORKDIR /app\n{tools}\nCOPY requirements.txt .\n"
             f"RUN pip install --no-cache-dir -r requirements.txt\nCOPY . .\n{SERVED}"
         )
         found = only(text, self.RULE)
@@ -161,7 +163,7 @@ class TestBuildToolsInFinalStage:
         assert found.better == (
             "FROM python:3.13-slim AS builder",
             "WORKDIR /app",
-            self.TOOLS,
+            tools,
             "COPY requirements.txt .",
             "RUN python -m venv /opt/venv",
             "ENV PATH=/opt/venv/bin:$PATH",
@@ -174,6 +176,22 @@ class TestBuildToolsInFinalStage:
             "COPY . .",
             *SERVED.splitlines(),
         )
+
+    @pytest.mark.parametrize(
+        "above",
+        [
+            # Without its library psycopg2 is not imported, without curl a health check fails, and so on.
+            TOOLS,
+            f"{TOOLS.replace(' libpq-dev curl', '')} && useradd app",
+            f"{TOOLS.replace(' libpq-dev curl', '')}\nRUN useradd app",
+            f"{TOOLS.replace(' libpq-dev curl', '')}\nCOPY pip.conf /etc/",
+            f"{TOOLS.replace(' libpq-dev curl', '')}\nENV PATH=/usr/local/bin:$PATH",
+        ],
+    )
+    def test_what_the_application_may_need_too_no_lines_are_told_of(self, above: str) -> None:
+        installs = "COPY requirements.txt .\nRUN pip install --no-cache-dir -r requirements.txt"
+        found = advised(f"{PYTHON}{above}\n{installs}\nCOPY app app\n{SERVED}", self.RULE)
+        assert [each.better for each in found] == [()]
 
     def test_with_other_installs_beside_it_no_lines_are_told(self) -> None:
         text = f"{PYTHON}{self.TOOLS}\nRUN pip install a\nRUN pip install b\n{SERVED}"
@@ -313,6 +331,11 @@ class TestShellForm:
         assert advised('FROM python:3.13 AS a\nCMD x\nFROM python:3.13\nCMD ["y"]\n', self.RULE) == ()
 
 
+def test_an_image_of_which_there_are_no_versions_needs_none() -> None:
+    text = 'FROM gcr.io/distroless/python3-debian12\nCOPY app app\nCMD ["app.py"]\n'
+    assert advised(text, "UnpinnedBaseImage") == ()
+
+
 class TestRootUser:
     RULE = "RootUser"
 
@@ -326,6 +349,19 @@ class TestRootUser:
 
     def test_what_lies_in_roots_home_stays_with_root(self) -> None:
         assert only(f'{PYTHON}ENV PATH=/root/.local/bin:$PATH\nCMD ["x"]\n', self.RULE).into == ""
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            f'{PYTHON}CMD ["uv", "run", "uvicorn", "app:app"]\n',
+            f"{PYTHON}CMD exec poetry run uvicorn app:app\n",
+            f'{PYTHON}RUN pip install --user tea\nCMD ["x"]\n',
+            f'{PYTHON}ENV PATH=$HOME/.local/bin:$PATH\nCMD ["x"]\n',
+            'FROM debian:13\nRUN uv sync --no-cache\nCMD ["/app/.venv/bin/uvicorn", "app:app"]\n',
+        ],
+    )
+    def test_of_what_lies_in_a_home_no_lines_are_told(self, text: str) -> None:
+        assert only(text, self.RULE).into == ""
 
     @pytest.mark.parametrize(
         "text",
@@ -400,6 +436,7 @@ class TestSecrets:
             "ARG github_token=abc",
             "ENV AWS_SECRET_ACCESS_KEY=$X",
             "ENV AUTH=me:pw",
+            "ENV BASIC_AUTH=me:pw",
         ],
     )
     def test_names_that_tell(self, line: str) -> None:
@@ -419,6 +456,10 @@ class TestSecrets:
             "ENV USE_AUTH=true AUTH_ENABLED=yes TOKEN=",
             "ENV PUBLIC_KEY=abc GPG_KEY=abc CACHE_KEY=abc AWS_ACCESS_KEY_ID=AKIA",
             "ENV KEYBOARD=de MONKEY=x AUTHOR=me TOKENIZERS_PARALLELISM=false PASSWORDLESS=me",
+            "ENV AUTH_DOMAIN=example.com AUTH_SERVICE=keycloak JWT_TOKEN_LOCATION=headers",
+            "ENV S3_KEY=models/a.bin ROUTING_KEY=orders PASSWORD_HASHER=argon2 SECRET_MANAGER=aws",
+            "ENV GOOGLE_APPLICATION_CREDENTIALS=/run/secrets/g.json SSL_KEY=/etc/ssl/key.pem",
+            "ENV TOKEN_ENDPOINT=https://x/token AUTH_SERVER=https://x PASSWORD_RESET_TEMPLATE=reset",
             "RUN --mount=type=secret,id=token cat /run/secrets/token",
             "LABEL secret=x",
         ],

@@ -140,6 +140,18 @@ async def test_what_runs_elsewhere_under_the_name_is_told_by_its_folder(tmp_path
     assert running_elsewhere((mine, ended, orphan), config) == ()
 
 
+async def test_what_somebody_runs_from_an_image_of_devboxs_is_left_alone(tmp_path: Path) -> None:
+    config = load(tmp_path, {"project": "shop"}, {})
+    engine = FakeEngine()
+    inherited = labels(1, role="image", root=str(tmp_path))
+    name = engine.add_image("shop:r1", labels=inherited)
+    await engine.create(ContainerSpec("a-look-inside", name, inherited))
+    assert (await recall(engine, config)).containers == ()
+    await take_down(engine, config, HostPorts(engine, tmp_path), volumes=False)
+    assert [each.name for each in await engine.containers("shop")] == ["a-look-inside"]
+    await engine.close()
+
+
 async def test_what_another_user_runs_in_the_same_folder_is_refused_and_left_alone(tmp_path: Path) -> None:
     config = load(tmp_path, {"project": "shop"}, {})
     theirs = {**labels(1, root=str(tmp_path)), LABEL_USER: str(os.getuid() + 54321)}

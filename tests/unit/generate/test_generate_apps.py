@@ -261,3 +261,12 @@ def test_a_slip_before_it_does_not_hide_the_application(at: int, slip: str) -> N
     except SyntaxError:
         whole = "app = FastAPI()" in lines and "from fastapi import FastAPI" in lines
         assert app is not None or not whole
+
+
+def test_an_application_that_is_made_with_arguments() -> None:
+    files = {
+        "flasky.py": "import os\nfrom app import create_app\napp = create_app(os.getenv('MODE') or 'a')\n",
+        "app/__init__.py": f"{FLASK}def create_app(mode):\n    app = Flask(__name__)\n    return app\n",
+    }
+    app = found(files)
+    assert (app.target, app.factory, app.line) == ("flasky:app", False, 3)

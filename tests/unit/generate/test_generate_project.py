@@ -328,3 +328,70 @@ def test_an_ignore_file_keeps_its_lines_and_gets_those_that_are_missing() -> Non
     assert with_rules(both, DOCKERIGNORE) == both
     assert with_rules("", DOCKERIGNORE) == DOCKERIGNORE
     assert with_rules(DOCKERIGNORE, DOCKERIGNORE) == DOCKERIGNORE
+
+
+@pytest.mark.parametrize(
+    ("texts", "local"),
+    [
+        (
+            {"requirements.txt": "-e ./libs/a[x]\nlibs/b  # ours\n./c-1.whl\n--find-links=wheels\nflask\n"},
+            ("libs/a", "libs/b", "c-1.whl", "wheels"),
+        ),
+        ({"requirements.txt": "git+https://x/y\nhttps://x/y.whl\na @ https://x/z\n-f https://x/y\n"}, ()),
+        (
+            {
+                "pyproject.toml": '[project]\ndependencies = ["flask", "a", "b"]\n[tool.uv.sources]\n'
+                'a = { path = "./libs/a", editable = true }\nb = [{ path = "b", marker = "x" }]\n'
+                'only-for-tests = { path = "t" }\n'
+            },
+            ("libs/a", "b"),
+        ),
+        ({"pyproject.toml": f'{POETRY}a = {{ path = "a", develop = true }}\n'}, ("a",)),
+        (
+            {
+                "pyproject.toml": '[project]\ndependencies = ["flask", "a @ file:///${PROJECT_ROOT}/libs/a"]\n',
+                "pdm.lock": "",
+            },
+            ("libs/a",),
+        ),
+        ({"Pipfile": '[packages]\nflask = "*"\na = { path = "./a", editable = true }\n'}, ("a",)),
+    ],
+)
+def test_packages_of_the_folder_itself_are_there_when_they_are_installed(
+    texts: dict[str, str], local: tuple[str, ...]
+) -> None:
+    made = generate(project(FLASK, **texts), Options())
+    assert made.basis.dependencies.local == local
+    lines = made.dockerfile.splitlines()
+    copied = [line for line in lines if line.startswith("COPY") and line.split()[1] in local]
+    targets = ["./" if path.endswith(".whl") else f"./{path}/" for path in local]
+    assert copied == [f"COPY {path} {target}" for path, target in zip(local, targets, strict=True)]
+    install = max(number for number, line in enumerate(lines) if line.startswith("RUN --mount=type=cache"))
+    assert all(lines.index(line) < install for line in copied)
+
+
+def test_a_package_outside_of_the_folder_is_told() -> None:
+    made = generate(project(FLASK, **{"requirements.txt": "flask\ngunicorn\n-e ../shared\n"}), Options())
+    assert made.basis.dependencies.local == ()
+    (told,) = made.notices
+    assert told.startswith("../shared lies outside of the project's folder")
+
+
+def test_a_folder_whose_name_has_a_space() -> None:
+    made = generate(project(FLASK, path="my app/web.py", **{"requirements.txt": "flask"}), Options())
+    assert 'PYTHONPATH="/app/my app"' in made.dockerfile
+    parse(made.dockerfile)
+
+
+def test_the_name_that_a_repository_is_given() -> None:
+    texts = {"requirements.txt": "git+https://github.com/pallets/flask@3.1#egg=Flask\ngunicorn"}
+    assert generate(project(FLASK, **texts), Options()).notices == ()
+
+
+def test_what_an_ignore_file_keeps_in_stays_in() -> None:
+    both = with_rules("*\n!app.py\n!README.md\n!config/.env.example\n", DOCKERIGNORE)
+    rules = IgnoreRules(both.encode())
+    assert not rules.verdict("README.md").excluded
+    assert not rules.verdict("config/.env.example").excluded
+    assert rules.verdict("app.py/__pycache__").excluded
+    assert with_rules(both, DOCKERIGNORE) == both

@@ -62,3 +62,10 @@ def test_what_is_not_the_projects_own_or_cannot_be_read_is_not_there(tmp_path: P
     modules = Reader().read(tmp_path, entries).modules
     assert {path for path, module in modules.items() if module.served} == {"good.py"}
     assert {"env/lib/site-packages/a.py", ".hidden/b.py", "node_modules/c.py", "link.py"}.isdisjoint(modules)
+
+
+def test_requirements_that_powershell_wrote(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_bytes("fastapi\r\nuvicorn\r\n".encode("utf-16"))
+    assert Reader().read(tmp_path, Scanner(tmp_path).scan().entries).texts == {
+        "requirements.txt": "fastapi\r\nuvicorn\r\n"
+    }
