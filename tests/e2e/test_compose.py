@@ -99,8 +99,11 @@ def test_an_application_between_its_database_and_its_cache(
     assert set(up.wait_for("services.ready", after=first["seq"])["services"]) == {"checks"}
     wait_until(lambda: "first" in asked(shop, "logs", "checks"), "the check of another service")
 
+    before = up.seq
     edit(shop / "main.py", '"first"', '"second"')
     up.serves("second")
+    # It answers before it is said to.
+    up.served(after=before)
     assert answer(up.url, "/orders") == '[["tea"]]'
     assert answer(up.url, "/visits") == "2"
 

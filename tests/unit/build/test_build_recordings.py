@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from devbox.build.buildkit import BuildKitBuilder
 from devbox.build.classic import ClassicBuilder
 from devbox.build.job import Builder
+from devbox.engine.values import BuildRequest
 from devbox.errors import BuildFailed, EngineRefused, EngineUnreachable
 from devbox.events import BuildStep
 from devbox.model import Image, Plan
@@ -101,6 +105,28 @@ async def test_the_image_and_its_steps(name: str, expected: list[str]) -> None:
 def last_image(name: str) -> object:
     found = [message["aux"] for message in recorded(name) if isinstance(message.get("aux"), dict)]
     return found[-1]["ID"]  # type: ignore[index] # a recorded dict
+
+
+class Breaking(Replay):
+    """An engine that goes away at the end of its answer."""
+
+    async def build(
+        self, request: BuildRequest, context: Iterator[bytes]
+    ) -> AsyncGenerator[Mapping[str, object], None]:
+        async for message in super().build(request, context):
+            yield message
+            await asyncio.sleep(0)
+        raise EngineUnreachable("the connection broke")
+
+
+async def test_an_engine_that_goes_away_once_the_image_is_there_is_no_complaint() -> None:
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, complaint: complaints.append(complaint))
+    # Whoever builds need not ask for the rest.
+    await BuildKitBuilder(Breaking(recorded("source_only"))).build(job(), Heard())
+    await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()}, timeout=5)
+    gc.collect()
+    assert complaints == []
 
 
 async def test_steps_are_said_as_they_happen_and_each_state_once() -> None:
