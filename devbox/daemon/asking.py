@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from devbox.daemon.beforestart import Steps, written
-from devbox.daemon.memory import recall
+from devbox.daemon.memory import of_place, recall
 from devbox.daemon.orders import Asked, Await, Pause, Rebuild, Restart, Resume, Rollback
 from devbox.daemon.parts import Parts
 from devbox.daemon.revisions import to_restart, to_roll_back_to
@@ -79,7 +79,8 @@ class Asking:
             return to_restart(self._parts.service.serving)
         memory = await recall(self._parts.tools.engine, self._parts.project.config)
         serving, course = self._parts.service.number, self._course
-        return to_roll_back_to(order.revision, memory.images, serving, course.number, course.is_fit)
+        images = [image for image in memory.images if of_place(image.labels, self._parts.project.config)]
+        return to_roll_back_to(order.revision, images, serving, course.number, course.is_fit)
 
 
 async def _undoubted(work: Work) -> None:

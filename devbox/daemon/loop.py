@@ -42,11 +42,16 @@ class Loop:
         self._inbox: asyncio.Queue[Message] = asyncio.Queue()
         self._parts: Parts | None = None
 
-    async def run(self, serving: Serving | None, last_number: int) -> None:
-        """Starts from what was found on the engine; raises DevboxError where it cannot go on at all."""
+    async def run(
+        self, serving: Serving | None, last_number: int, never_served: frozenset[int] = frozenset()
+    ) -> None:
+        """Starts from what was found on the engine, and from which of its revisions never served; raises
+        DevboxError where it cannot go on at all."""
         try:
             async with asyncio.TaskGroup() as group:
-                self._parts = parts = self._assemble(group, last_number)
+                self._parts = parts = self._assemble(
+                    group, Course(last_number, begun_after=last_number, never_served=never_served)
+                )
                 try:
                     self._begin(parts, serving)
                     looks, outcomes = Looks(parts), Outcomes(parts)
@@ -81,9 +86,8 @@ class Loop:
         asked.answer.add_done_callback(lambda answer: answer.cancelled() or answer.exception())
         self._inbox.put_nowait(asked)
 
-    def _assemble(self, group: asyncio.TaskGroup, last_number: int) -> Parts:
+    def _assemble(self, group: asyncio.TaskGroup, course: Course) -> Parts:
         tools, put = self._tools, self._inbox.put_nowait
-        course = Course(last_number, begun_after=last_number)
         hints, guards = Hints(put, group), Guards(tools, put, group)
         return Parts(
             project=self._project,

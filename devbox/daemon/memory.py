@@ -91,10 +91,16 @@ def is_ours(labels: Mapping[str, str], config: Config) -> bool:
     exists or that a devbox still runs."""
     if user_of(labels) is not None:
         return False
-    other = labels.get(LABEL_ROOT, "")
-    if not other or other == str(config.place):
+    if of_place(labels, config):
         return True
+    other = labels[LABEL_ROOT]
     return not split(Path(other))[0].is_dir() and holder(runtime_directory(Path(other))) is None
+
+
+def of_place(labels: Mapping[str, str], config: Config) -> bool:
+    """Whether this very place made an object, and not a folder of the same project name that is gone: that
+    may have held another program."""
+    return labels.get(LABEL_ROOT, "") in ("", str(config.place))
 
 
 def running_elsewhere(containers: Iterable[ContainerFacts], config: Config) -> tuple[str, ...]:

@@ -36,12 +36,15 @@ class Course:
     called_off_in_row: int = 0
     given_up: Failure = field(default_factory=lambda: Failure(what="nothing was built yet"))
     begun_after: int = 0
+    never_served: frozenset[int] = frozenset()
     came_to_serve: set[int] = field(default_factory=set)
     succeeded: dict[str, str] = field(default_factory=dict)
 
     def is_fit(self, number: int) -> bool:
-        """Whether a revision may serve again: not one of this session that never did."""
-        return number <= self.begun_after or number in self.came_to_serve
+        """Whether a revision may serve again: not one that never did."""
+        if number in self.came_to_serve:
+            return True
+        return number <= self.begun_after and number not in self.never_served
 
 
 class Hints:

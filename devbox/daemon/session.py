@@ -33,6 +33,7 @@ from devbox.daemon.problems import problems_at_start
 from devbox.daemon.project import Project
 from devbox.daemon.source import Settings
 from devbox.daemon.teardown import release_ports, take_down
+from devbox.daemon.told import never_served
 from devbox.daemon.tools import Tools
 from devbox.daemon.work import Serving, Source
 from devbox.engine import connect
@@ -185,7 +186,7 @@ async def _run(
             await beside.begin(settings.config, source)
             loop = Loop(project, tools, watch=watch)
             control.governs(loop)
-            await loop.run(serving, memory.last_number)
+            await loop.run(serving, memory.last_number, await never_served(settings.config.place))
     except asyncio.CancelledError:
         _acknowledge(stop)
         stop.notify.stopping()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from devbox.daemon.api.client import Client
 from devbox.daemon.lock import holder, runtime_directory, state_directory
 from devbox.errors import UsageError
 from devbox.events import Event, from_json
-from devbox.report.journal_reader import read_lines
+from devbox.report.journal_reader import read_lines, unserved
 
 
 async def told(root: Path, after: int, *, follow: bool) -> AsyncIterator[Event]:
@@ -37,6 +38,11 @@ async def told(root: Path, after: int, *, follow: bool) -> AsyncIterator[Event]:
         if line.session == lines[-1].session and line.seq > after:
             with contextlib.suppress(ValueError):
                 yield from_json(line.text)
+
+
+async def never_served(place: Path) -> frozenset[int]:
+    """The revisions of earlier sessions that never came to serve, as far as the journal tells."""
+    return await asyncio.to_thread(unserved, state_directory(place))
 
 
 def _within(after: int, last: int) -> int:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _TOLD = re.compile(rb'\{"v":1,"seq":(\d{1,18}),"at":[^,"]*,"kind":"([a-z.]+)"')
 _SESSION = re.compile(rb'\{"v":1,"session":(\d{1,20})\}')
 _OPENED_AGAIN_AT_MOST = 20
+_SERVING = {"build.started": "build", "release.served": "revision"}
 
 
 class Line(NamedTuple):
@@ -94,6 +95,18 @@ def build_output(folder: Path, build: int) -> Output:
     # Only from an older file on can lines have been let go, and then those before all that are kept.
     whole = oldest is None or oldest < start or not BUILD_LOG.older(folder).exists()
     return Output(found, bool(found) or start[1] > 0, whole)
+
+
+def unserved(folder: Path) -> frozenset[int]:
+    """The revisions that a build was begun for and that never served, as far as the journal tells."""
+    waiting: set[int] = set()
+    for line in read_lines(folder):
+        if line.kind in _SERVING:
+            with contextlib.suppress(ValueError):
+                number = line.fields().get(_SERVING[line.kind], 0)
+                # A number is used again where the engine lost its images.
+                (waiting.add if line.kind == "build.started" else waiting.discard)(number)
+    return frozenset(waiting)
 
 
 def latest_session(folder: Path) -> int:

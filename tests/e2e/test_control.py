@@ -84,6 +84,22 @@ def test_back_to_an_older_revision_and_forward_with_the_next_save(project: Path)
     assert (nowhere.returncode, "revision 99 is not kept" in nowhere.stderr) == (2, True)
 
 
+def test_what_never_served_is_not_gone_back_to_after_a_restart_of_devbox(project: Path) -> None:
+    server = project / "server.py"
+    text = server.read_text()
+    server.write_text("raise SystemExit(3)\n")
+    assert wait(project).returncode == 1
+    assert run("down", str(project)).returncode == 0
+    server.write_text(text.replace("'one'", "'three'"))
+    begun = run("up", str(project), "-d", "-p", "0:8000", bound=120)
+    assert begun.returncode == 0, begun
+    (url,) = status(project)["urls"]
+    assert answer(url) == "three"
+    back = run("rollback", str(project))
+    assert (back.returncode, "revision 1 serving" in back.stdout) == (0, True), back
+    assert answer(url) == "one"
+
+
 def test_nothing_is_built_while_watching_is_paused_and_then_the_last_state_is(project: Path) -> None:
     (url,) = status(project)["urls"]
     assert run("pause", str(project)).returncode == 0

@@ -12,6 +12,8 @@ from devbox.daemon.hostports import HostPorts
 from devbox.daemon.lock import ProjectLock, make_runtime_directory
 from devbox.daemon.memory import (
     Memory,
+    is_ours,
+    of_place,
     other_user,
     recall,
     refuse_foreign_project,
@@ -138,6 +140,15 @@ async def test_what_runs_elsewhere_under_the_name_is_told_by_its_folder(tmp_path
     orphan = container(4, root=str(tmp_path / "moved away"))
     assert running_elsewhere((mine, other, ended, orphan), config) == (str(there),)
     assert running_elsewhere((mine, ended, orphan), config) == ()
+
+
+def test_a_folder_that_is_gone_may_have_held_another_program(tmp_path: Path) -> None:
+    config = load(tmp_path, {"project": "shop"}, {})
+    gone = labels(1, root=str(tmp_path / "deleted"))
+    # Nothing of it is in the way, and nothing of it is served again.
+    assert (is_ours(gone, config), of_place(gone, config)) == (True, False)
+    assert of_place(labels(1, root=str(tmp_path)), config)
+    assert of_place({}, config)
 
 
 async def test_what_somebody_runs_from_an_image_of_devboxs_is_left_alone(tmp_path: Path) -> None:

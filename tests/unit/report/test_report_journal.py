@@ -15,12 +15,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devbox.events import AppLog, BuildLog, BuildStarted, Event, ReleaseStarted, to_json
+from devbox.events import (
+    AppLog,
+    BuildLog,
+    BuildStarted,
+    Event,
+    ReleaseServed,
+    ReleaseStarted,
+    TimingsInfo,
+    to_json,
+)
 from devbox.report import journal as journals
 from devbox.report import journal_files
 from devbox.report.journal import Journal
 from devbox.report.journal_files import ALL, EVENTS
-from devbox.report.journal_reader import build_output, read_journal, read_lines
+from devbox.report.journal_reader import build_output, read_journal, read_lines, unserved
 from tests.unit.report.sessions import stamped
 
 # Mounting is for root, be it root of a namespace of one's own.
@@ -33,6 +42,12 @@ def _builds(folder: Path) -> list[int]:
 
 def _started(build: int) -> BuildStarted:
     return BuildStarted(seq=build, build=build, cause="first build")
+
+
+def _served(seq: int, revision: int) -> ReleaseServed:
+    return ReleaseServed(
+        seq=seq, revision=revision, image="i", strategy="warm", url="", timings=TimingsInfo()
+    )
 
 
 @pytest.fixture
@@ -70,6 +85,21 @@ def test_the_lines_are_those_of_jsonl_and_are_the_users_alone(tmp_path: Path, to
     assert [stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()] == [0o600, 0o600]
     assert told == []
     journal.close()
+
+
+def test_what_was_built_and_never_served_is_known(tmp_path: Path, told: list[str]) -> None:
+    first = Journal(tmp_path, told.append)
+    for event in (_started(1), _served(2, 1), _started(3), _started(4)):
+        first(event)
+    first.close()
+    assert unserved(tmp_path) == {3, 4}
+    # As it is where the engine lost its images: the numbers begin anew.
+    second = Journal(tmp_path, told.append)
+    for event in (_started(1), _served(2, 4)):
+        second(event)
+    second.close()
+    assert unserved(tmp_path) == {1, 3}
+    assert unserved(tmp_path / "nowhere") == frozenset()
 
 
 def test_output_pushes_no_build_out_and_is_read_back_in_its_place(
