@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _UNITS = ("B", "KB", "MB", "GB", "TB")
-_KILLED = 137
+KILLED = 137
 OUT_OF_MEMORY = "out of memory"
 
 
@@ -19,7 +19,7 @@ def how_it_ended(exit_status: int, *, killed: bool, limit: int) -> str:
     """ "exited with status 1", or that it was `killed` for its memory; `limit` in bytes, 0 for none."""
     if not killed:
         return f"exited with status {exit_status}"
-    if exit_status == _KILLED:
+    if exit_status == KILLED:
         return killed_for_memory(limit)
     return f"exited with status {exit_status}: {out_of_memory(limit)}"
 

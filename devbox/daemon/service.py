@@ -17,7 +17,7 @@ from devbox.daemon.problems import problems_of_exit
 from devbox.daemon.resuming import Resuming
 from devbox.daemon.tools import Tools
 from devbox.daemon.work import Identity, Serving, Source
-from devbox.endings import how_it_ended
+from devbox.endings import KILLED, how_it_ended
 from devbox.errors import DevboxError, EngineError
 from devbox.events import AppExited
 from devbox.release.probe import log_tail
@@ -26,6 +26,7 @@ from devbox.release.strategies import retire
 _ADOPTED_LATELY = 60.0
 _QUIET = 2.0
 _NEVER_QUIET = 30.0
+_ENDS_OF_IT_WITHIN = 10.0
 
 
 class Service:
@@ -41,6 +42,7 @@ class Service:
         self._adopted_at = -math.inf
         self._tidying: asyncio.Task[None] | None = None
         self._quiet_at = -math.inf
+        self._over_memory_at = -math.inf
 
     @property
     def number(self) -> int:
@@ -87,7 +89,10 @@ class Service:
             return None
         self.serving = replace(serving, alive=False)
         facts = await self._guards.container(message.container)
-        killed, limit = (facts.out_of_memory, facts.memory) if facts else (False, 0)
+        limit = facts.memory if facts else 0
+        # The engine's mark stays for good, also where it was a worker of an hour ago.
+        lately = time.monotonic() - self._over_memory_at < _ENDS_OF_IT_WITHIN
+        killed = facts is not None and facts.out_of_memory and (message.status == KILLED or lately)
         how = how_it_ended(message.status, killed=killed, limit=limit)
         what = f"revision {serving.revision.number} {how}"
         log = await log_tail(self._tools.engine, message.container)
@@ -139,6 +144,7 @@ class Service:
     def over_memory(self, message: AppOverMemory) -> None:
         """Says that something in what serves was killed for its memory."""
         if self.serving is not None and self.serving.container == message.container and self.serving.alive:
+            self._over_memory_at = time.monotonic()
             self._resuming.killed(self.serving)
 
     async def look_up(self) -> bool:

@@ -234,6 +234,23 @@ async def test_the_limit_is_named_where_memory_ran_out(running: Running) -> None
     assert len(running.of(AppOutOfMemory)) == 1
 
 
+async def test_a_worker_killed_long_ago_is_not_what_the_application_ends_of(running: Running) -> None:  # noqa: F811
+    await running.served(1)
+    # The engine's mark is there, the event that set it is not of this moment.
+    await running.engine.end(container_of(running), 1, out_of_memory=True)
+    await until(lambda: running.of(AppExited))
+    assert not running.of(AppExited)[0].out_of_memory
+
+
+async def test_an_application_that_ends_with_its_killed_worker_says_so(running: Running) -> None:  # noqa: F811
+    await running.served(1)
+    await until(lambda: running.loop.container == container_of(running))
+    await running.engine.kill_a_child(container_of(running))
+    await running.engine.end(container_of(running), 1, out_of_memory=True)
+    await until(lambda: running.of(AppExited))
+    assert running.of(AppExited)[0].out_of_memory
+
+
 async def test_who_waits_is_told_that_the_settings_on_disk_are_not_in_force(running: Running) -> None:  # noqa: F811
     await running.served(1)
     assert await running.loop.order(Await()) == Outcome(True, 1)
