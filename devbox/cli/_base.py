@@ -96,10 +96,11 @@ def standing(path: Path) -> Path:
     return canonical(path)
 
 
+PLACE = "The project's folder, or one service of it: PATH:SERVICE."
 ProjectPath = Annotated[
     Path,
     typer.Argument(
-        help="The project's folder, or one service of it: PATH:SERVICE.",
+        help=PLACE,
         show_default="this one",
         autocompletion=complete_projects,
         callback=standing,

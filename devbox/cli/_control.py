@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from devbox.cli._base import (
+    PLACE,
     AsJson,
     ProjectPath,
     app,
@@ -68,9 +69,7 @@ def rollback(
     ] = None,
     path: Annotated[
         Path | None,
-        typer.Argument(
-            help="The project's folder.", show_default="this one", autocompletion=complete_projects
-        ),
+        typer.Argument(help=PLACE, show_default="this one", autocompletion=complete_projects),
     ] = None,
 ) -> None:
     """Let an older revision serve again, out of the image that was kept; the next save goes forward again.
@@ -181,9 +180,7 @@ def open_url(path: ProjectPath = Path()) -> None:
 @app.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 def execute(
     command: Annotated[list[str], typer.Argument(help="The command and its arguments.")],
-    path: Annotated[
-        Path, typer.Option("--project", metavar="PATH", help="The project's folder.", callback=standing)
-    ] = Path(),
+    path: Annotated[Path, typer.Option("--project", metavar="PATH", help=PLACE, callback=standing)] = Path(),
 ) -> None:
     """Run a command in the container that serves.
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from devbox.cli._base import AsJson, app, number_and_path, run
+from devbox.cli._base import PLACE, AsJson, app, complete_projects, number_and_path, run
 from devbox.place import split
 
 
@@ -19,11 +19,11 @@ from devbox.place import split
 def history(
     build: Annotated[
         str | None,
-        typer.Argument(metavar="[BUILD]", help="A build's number: show that one.", show_default="all"),
+        typer.Argument(help="A build's number: show that one.", show_default="all"),
     ] = None,
     path: Annotated[
         Path | None,
-        typer.Argument(metavar="[PATH]", help="The project's folder.", show_default="this one"),
+        typer.Argument(help=PLACE, show_default="this one", autocompletion=complete_projects),
     ] = None,
     count: Annotated[int, typer.Option("-n", "--count", min=1, metavar="N", help="The last N builds.")] = 20,
     as_json: AsJson = False,

@@ -14,8 +14,8 @@ from devbox.compose.values import Named, Sync, Trigger
 from devbox.errors import ConfigError
 from devbox.notation_run import parse_duration
 
-# What is dealt with elsewhere: which services start when, and what the others are.
-_ELSEWHERE = {"depends_on", "profiles", "env_file"}
+# What is dealt with elsewhere: what the other services are, and what Compose has resolved already.
+_ELSEWHERE = {"profiles", "env_file"}
 _BUILD_ELSEWHERE = {"context", "dockerfile", "args", "target", "secrets", "network"}
 # Compose restarts a service by hand where devbox starts each revision anew anyway; and nothing is to do for
 # `initial_sync`: what an image brings is there from the start.
@@ -83,6 +83,7 @@ class _Translator:
             "stop_grace_period": self._as("stop_grace", lambda text: parse_duration(text, "stop_grace")),
             "labels": self._as("labels", dict),
             "develop": self._develop,
+            "depends_on": self._needs,
         }
         written = self._project["services"][self._service]
         for key, value in written.items():
@@ -96,6 +97,11 @@ class _Translator:
 
     def _leave(self, key: str) -> None:
         self._done.unsupported.append(f"services.{self._service}.{key}")
+
+    def _needs(self, services: Mapping[str, Any]) -> None:
+        for name, how in services.items():
+            if how.get("restart"):
+                self._leave(f"depends_on.{name}.restart")
 
     def _as(self, name: str, kind: Callable[[Any], Any]) -> Callable[[Any], None]:
         def take(value: Any) -> None:

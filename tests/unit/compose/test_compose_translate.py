@@ -172,6 +172,12 @@ def test_what_a_container_is_run_with(tmp_path: Path) -> None:
     ]
 
 
+def test_who_is_needed_is_dealt_with_elsewhere_but_for_a_restart_along_with_it(tmp_path: Path) -> None:
+    needed = {"condition": "service_started", "required": True}
+    done = translated(tmp_path, {"depends_on": {"db": {**needed, "restart": True}, "cache": needed}})
+    assert done.unsupported == ["services.api.depends_on.db.restart"]
+
+
 @pytest.mark.parametrize("health", [{"disable": True}, {"test": ["NONE"]}])
 def test_a_health_check_that_is_taken_away(tmp_path: Path, health: dict[str, Any]) -> None:
     assert translated(tmp_path, {"healthcheck": health}).settings["no_healthcheck"] is True
