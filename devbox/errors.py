@@ -9,8 +9,8 @@
     │   ├── ContextError           the build context holds what cannot be sent
     │   ├── NotRecognised          a folder is no project that a Dockerfile could be written for
     │   └── PortTaken              a host port belongs to somebody else
-    ├── EngineError            exit 3: the engine, not the user's code
-    │   ├── EngineUnreachable      nothing answers, or it stopped answering
+    ├── EngineError            exit 1: the engine failed, or would not do it
+    │   ├── EngineUnreachable      exit 3: nothing answers, or it stopped answering
     │   ├── EngineRefused          it answered with an error we have no better name for
     │   ├── NotFound               the image, container, volume or network is not there
     │   └── Conflict               the name or the object is in use
@@ -106,13 +106,13 @@ class PortTaken(UsageError):
 
 
 class EngineError(DevboxError):
-    """The engine failed, not the user's code."""
-
-    exit_code = 3
+    """The engine failed, or would not do what it was asked for."""
 
 
 class EngineUnreachable(EngineError):
     """Nothing answers at the engine's address, or it stopped answering."""
+
+    exit_code = 3
 
 
 class EngineRefused(EngineError):

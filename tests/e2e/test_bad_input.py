@@ -79,6 +79,14 @@ def test_a_base_image_that_cannot_be_pulled(project: Path, start: StartUp) -> No
     assert "127.0.0.1:1/nothing:here" in failed["failure"]["what"]
 
 
+def test_a_user_that_the_image_does_not_have(project: Path, start: StartUp) -> None:
+    up = start("--no-watch", "-u", "nobody-of-that-name")
+    # The engine is there, and it is the application that cannot be started.
+    assert up.process.wait(60) == 1
+    failed = up.of("release.failed")[0]
+    assert "unable to find user nobody-of-that-name" in failed["failure"]["cause"]
+
+
 def test_a_path_that_is_not_there_or_a_file(project: Path) -> None:
     assert run("up", str(project / "nowhere")).returncode == 2
     done = run("up", str(project / "server.py"))
