@@ -19,15 +19,20 @@ ELSEWHERE = "name the project's folder, or start it there: devbox up PATH"
 def config_of(root: Path, environ: Mapping[str, str]) -> Config:
     """As `load_leniently`; of a folder that is gone, the defaults under the name that the project had.
 
-    Raises ConfigError for one that devbox knows nothing of: neither a daemon nor a killed one's leavings, nor
-    a journal; SeveralServices for a folder that builds several and is not run as one.
+    Raises ConfigError for one that devbox knows nothing of, neither a daemon nor a killed one's leavings, nor
+    a journal, and for a service of that kind that the compose file does not have; SeveralServices for a folder that builds several and is not run as one.
     """
     try:
         return load(root, {}, environ)
     except ConfigError as error:
         if isinstance(error, SeveralServices) and not runtime_directory(root).is_dir():
             raise
-        if split(root)[0].is_dir():
+        folder, service = split(root)
+        ran = state_directory(root).is_dir() or runtime_directory(root).is_dir()
+        if service and not ran:
+            # Most often a name that was mistyped.
+            raise
+        if folder.is_dir():
             return unread(root, environ)
         known = known_project(state_directory(root))
         if root.exists() or not (known or runtime_directory(root).is_dir()):

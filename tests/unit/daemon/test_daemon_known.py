@@ -83,6 +83,15 @@ def test_a_folder_that_builds_several_services_is_as_many_projects(root: Path, d
     assert places_of(root.parent / "none", docker.environ) == (root.parent / "none",)
 
 
+def test_a_service_that_is_not_there_is_refused_unless_it_has_been_run(root: Path, docker: FakeDocker) -> None:
+    wrong = place_of(root, "wroker")
+    with pytest.raises(ConfigError, match="no service 'wroker'") as caught:
+        config_of(wrong, docker.environ)
+    assert caught.value.hint == "did you mean 'worker'?"
+    make_runtime_directory(wrong)
+    assert config_of(wrong, docker.environ).place == wrong
+
+
 def test_a_folder_that_is_run_as_one_project_is_one(root: Path, docker: FakeDocker) -> None:
     make_runtime_directory(root)
     assert [config.project for config in configs_of(root, docker.environ)] == ["shop"]
