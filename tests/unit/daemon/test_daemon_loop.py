@@ -86,8 +86,8 @@ class Running:
         return answer.decode().rpartition("\r\n\r\n")[2]
 
     def save(self, name: str, content: str) -> None:
-        """An editor's save: a new file moved into place."""
-        fresh = self.folder / f".{name}.fresh"
+        """An editor's save: a new file moved into place, from where no look meets it before."""
+        fresh = self.folder.parent / f"{name}.fresh"
         fresh.write_text(content)
         fresh.replace(self.folder / name)
 
