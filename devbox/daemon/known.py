@@ -19,8 +19,9 @@ ELSEWHERE = "name the project's folder, or start it there: devbox up PATH"
 def config_of(root: Path, environ: Mapping[str, str]) -> Config:
     """As `load_leniently`; of a folder that is gone, the defaults under the name that the project had.
 
-    Raises ConfigError for one that devbox knows nothing of, neither a daemon nor a killed one's leavings, nor
-    a journal, and for a service of that kind that the compose file does not have; SeveralServices for a folder that builds several and is not run as one.
+    Raises ConfigError for one that devbox knows nothing of, neither a daemon nor a killed one's leavings,
+    nor a journal, and for a service of that kind that the compose file does not have; SeveralServices for a
+    folder that builds several and is not run as one.
     """
     try:
         return load(root, {}, environ)

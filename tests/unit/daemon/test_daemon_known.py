@@ -83,7 +83,7 @@ def test_a_folder_that_builds_several_services_is_as_many_projects(root: Path, d
     assert places_of(root.parent / "none", docker.environ) == (root.parent / "none",)
 
 
-def test_a_service_that_is_not_there_is_refused_unless_it_has_been_run(root: Path, docker: FakeDocker) -> None:
+def test_a_service_that_is_not_there_is_refused_unless_it_was_run(root: Path, docker: FakeDocker) -> None:
     wrong = place_of(root, "wroker")
     with pytest.raises(ConfigError, match="no service 'wroker'") as caught:
         config_of(wrong, docker.environ)
