@@ -98,11 +98,11 @@ def _tell(line: str) -> None:
 
 
 def _ask(change: Change) -> bool:
-    typer.echo(change.diff(), nl=False)
-    typer.echo(f"devbox: replace {change.path.name}? [y/N] ", nl=False)
     # The loop's own handler would only ask the task to end, which waits for the line.
     former = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        typer.echo(change.diff(), nl=False)
+        typer.echo(f"devbox: replace {change.path.name}? [y/N] ", nl=False)
         return sys.stdin.readline().strip().lower() in ("y", "yes")
     finally:
         signal.signal(signal.SIGINT, former)
