@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import gc
 import os
@@ -132,11 +131,10 @@ def is_full_output(error: OSError) -> bool:
 
 def tell_full_output(error: OSError) -> int:
     """Says so, keeps the interpreter from saying it once more when it ends, and gives the exit code."""
+    from devbox.report.sink import lead_nowhere
+
     typer.echo(f"devbox: the output cannot be written: {error.strerror}", err=True)
-    with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+    lead_nowhere(sys.stdout)
     return 1
 
 

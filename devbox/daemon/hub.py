@@ -58,7 +58,7 @@ class Hub:
     def kept(self, after: int = 0) -> Iterator[Kept]:
         """The kept events with a higher `seq`, in order; the session's first one is always kept. An `after`
         that this session has not come to is of an earlier one: then all of them."""
-        after = after if after <= self.last else 0
+        after = within_session(after, self.last)
         if self._started is not None and self._started.seq > after:
             yield self._started
         for event in merge(tuple(self._events), tuple(self._lines), key=lambda event: event.seq):
@@ -96,3 +96,9 @@ class Hub:
         while not queue.empty():
             queue.get_nowait()
         queue.put_nowait(None)
+
+
+def within_session(after: int, last: int) -> int:
+    """The `seq` after which events are asked for, 0 where a session that came to `last` has not come to it:
+    `seq` begins anew with each session."""
+    return after if after <= last else 0

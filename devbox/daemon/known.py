@@ -29,8 +29,7 @@ def config_of(root: Path, environ: Mapping[str, str]) -> Config:
         if isinstance(error, SeveralServices) and not runtime_directory(root).is_dir():
             raise
         folder, service = split(root)
-        ran = state_directory(root).is_dir() or runtime_directory(root).is_dir()
-        if service and not ran:
+        if service and not _has_run(root):
             # Most often a name that was mistyped.
             raise
         if folder.is_dir():
@@ -53,11 +52,15 @@ def never_a_project(config: Config) -> str:
     """Why a folder is none that devbox could know of, '' where it may be one: it has been run there, or there
     is what it would take."""
     written = (config.dockerfile, config.root / SETTINGS_FILE)
-    if state_directory(config.place).is_dir() or runtime_directory(config.place).is_dir():
+    if _has_run(config.place):
         return ""
     if config.compose is not None or any(path.exists() for path in written):
         return ""
     return f"{config.root} has no Dockerfile, and devbox has never run there"
+
+
+def _has_run(place: Path) -> bool:
+    return state_directory(place).is_dir() or runtime_directory(place).is_dir()
 
 
 def met(config: Config) -> Config:

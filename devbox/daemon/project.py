@@ -71,8 +71,9 @@ class Project:
     async def holds(self, source: Source) -> bool:
         """Whether the build context on disk is still that of `source`, but for what is left out; raises
         ContextError."""
-        if await self.watcher.still(source.snapshot.digest):
-            return True
+        still = await self.watcher.still(source.snapshot.digest)
+        if still or not self.unheeded:
+            return still
         now = await self.watcher.scan()
         return self.unheeded.only(source.snapshot, now, source.dockerfile_name)
 

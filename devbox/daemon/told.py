@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from devbox.daemon.api.client import Client
+from devbox.daemon.hub import within_session
 from devbox.daemon.lock import holder, runtime_directory, state_directory
 from devbox.errors import UsageError
 from devbox.events import Event, from_json
@@ -21,7 +22,7 @@ async def told(root: Path, after: int, *, follow: bool) -> AsyncIterator[Event]:
     if holder(runtime_directory(root)) is not None:
         client = Client(root)
         last = (await client.status()).last
-        after = _within(after, last)
+        after = within_session(after, last)
         if follow or last > after:
             async for event in client.follow(after):
                 yield event
@@ -33,7 +34,7 @@ async def told(root: Path, after: int, *, follow: bool) -> AsyncIterator[Event]:
     lines = list(read_lines(state_directory(root)))
     if not lines:
         raise UsageError("no devbox ever ran this project", hint="devbox up -d starts one in the background")
-    after = _within(after, lines[-1].seq)
+    after = within_session(after, lines[-1].seq)
     for line in lines:
         if line.session == lines[-1].session and line.seq > after:
             with contextlib.suppress(ValueError):
@@ -43,8 +44,3 @@ async def told(root: Path, after: int, *, follow: bool) -> AsyncIterator[Event]:
 async def never_served(place: Path) -> frozenset[int]:
     """The revisions of earlier sessions that never came to serve, as far as the journal tells."""
     return await asyncio.to_thread(unserved, state_directory(place))
-
-
-def _within(after: int, last: int) -> int:
-    """`seq` begins anew with each session."""
-    return after if after <= last else 0

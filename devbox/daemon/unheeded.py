@@ -36,15 +36,19 @@ class Unheeded:
         held = [each for each in self._entries if each.holds(full)]
         return bool(held) and full != self._dockerfile and not any(each.is_about(full) for each in held)
 
+    def __bool__(self) -> bool:
+        """Whether anything can be left out."""
+        return bool(self._entries)
+
     def only(self, former: Snapshot, now: Snapshot, dockerfile: str) -> bool:
         """Whether something differs between two snapshots, and all of that is left out."""
-        paths = diff(former, now, 0.0, 0.0, dockerfile=dockerfile).paths if self._entries else ()
+        paths = diff(former, now, 0.0, 0.0, dockerfile=dockerfile).paths if self else ()
         return bool(paths) and all(map(self, paths))
 
     def taken_for(self, source: Source, known: Iterable[Source | None]) -> Source:
         """What `source` counts as: the first of `known` from which it differs in nothing, or in nothing but
         what is left out; else itself."""
-        for each in known if self._entries else ():
+        for each in known if self else ():
             if each is None:
                 continue
             if each.identity == source.identity:

@@ -49,17 +49,18 @@ class Source:
     @property
     def writable(self) -> tuple[str, ...]:
         """Paths of the build context, without code, that are mounted for the container to write to."""
-        return tuple(
-            name for name, read_only in self._mounted() if not read_only and name not in self.mounted_code
-        )
+        code = self.mounted_code
+        return tuple(name for name, read_only in self._mounted() if not read_only and name not in code)
 
     @property
     def mounted_code(self) -> tuple[str, ...]:
         """Paths of the build context that are mounted into the container and have Python source in them."""
-        source = [path for path in self.snapshot.entries if path.endswith(".py")]
+        mounted = [name for name, _ in self._mounted()]
+        # Each save asks, of all files that there are, and seldom is anything mounted.
+        source = [path for path in self.snapshot.entries if path.endswith(".py")] if mounted else []
         return tuple(
             name
-            for name, _ in self._mounted()
+            for name in mounted
             if any(name in (".", path) or path.startswith(f"{name}/") for path in source)
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from devbox.generate.values import Dependencies, Manager
@@ -26,6 +27,8 @@ _LOCK_WITH: Mapping[Manager, str] = {
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[([^\]]*)\])?")
 _OTHER_FILE = re.compile(r"\s*(?:-r|--requirement|-c|--constraint)[\s=]*([^\s#]+)")
 _ITSELF = re.compile(r"\s*(?:(?:-e|--editable)[\s=]*)?\.(?:\[[^\]]*\])?\s*(?:#.*)?$")
+# Each save asks, and most leave these files as they are.
+_READ = 16
 ARCHIVES = (".whl", ".tar.gz", ".zip")
 _LOCAL_LINE = re.compile(
     r"\s*(?:(?:(?:-e|--editable)[\s=]*)?(?:file:(?!/))?(?=\.|[\w.-]+/)|(?:-f|--find-links)[\s=]*)"
@@ -102,6 +105,7 @@ def _names_of_pyproject(pyproject: Mapping[str, Any]) -> set[str]:
     return names | set(_of_table(table(pyproject, "tool", "poetry", "dependencies")))
 
 
+@lru_cache(_READ)
 def lists_dependencies(pyproject: str) -> bool:
     """Whether the text of a pyproject.toml lists all its dependencies in the standard's form, and none of
     them is left to the build."""

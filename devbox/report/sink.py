@@ -63,13 +63,7 @@ class Sink:
 
     def _let_go(self) -> None:
         self._closed = True
-        # The interpreter flushes its streams when it ends and would complain about this one once more.
-        with contextlib.suppress(OSError, ValueError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            try:
-                os.dup2(nowhere, self.stream.fileno())
-            finally:
-                os.close(nowhere)
+        lead_nowhere(self.stream)
 
 
 class Page(Sink):
@@ -80,3 +74,14 @@ class Page(Sink):
         super().write(text)
         if self.full:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def lead_nowhere(stream: TextIO) -> None:
+    """Lets go of what a stream writes to: the interpreter flushes its streams when it ends, and would
+    complain about this one once more."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, stream.fileno())
+        finally:
+            os.close(nowhere)

@@ -106,12 +106,16 @@ def test_whatever_prints_to_a_full_disk_ends_with_one_line_of_ours(tmp_path: Pat
     assert ended.stderr == f"devbox: the output cannot be written: {os.strerror(errno.ENOSPC)}\n"
 
 
-def test_the_builds_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    journal = Journal(state_directory(tmp_path), lambda _: None)
+def one_build(folder: Path) -> None:
+    journal = Journal(state_directory(folder), lambda _: None)
     journal(SessionStarted(seq=1, project="shop", root="/", urls=(), engine="e", version="0"))
     journal(BuildStarted(seq=2, build=1, cause="first build"))
     journal.close()
+
+
+def test_the_builds_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    one_build(tmp_path)
     for words in (f"history {tmp_path}", f"history --json {tmp_path}", f"history 1 {tmp_path}"):
         ended = devbox(f"{words} > /dev/full")
         assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended
@@ -121,10 +125,7 @@ def test_events_after_one_of_an_earlier_session_are_all_of_the_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    journal = Journal(state_directory(tmp_path), lambda _: None)
-    journal(SessionStarted(seq=1, project="shop", root="/", urls=(), engine="e", version="0"))
-    journal(BuildStarted(seq=2, build=1, cause="first build"))
-    journal.close()
+    one_build(tmp_path)
     counts = [len(devbox(f"events --after {n} {tmp_path}").stdout.splitlines()) for n in (0, 1, 2, 700)]
     assert counts == [2, 1, 0, 2]
 
